@@ -1,0 +1,385 @@
+/*
+ * yoke: an embeddable job runtime.
+ *
+ * A host program registers task types, fills in yoke_job structs that it owns, and submits them.
+ * Work-stealing CPU workers run the jobs; results land in the caller's own memory.
+ *
+ * How to read this file: statuses, then types, then the job, then lifecycle, submit and wait,
+ * groups, completion queue, statistics. Ten minutes, top to bottom.
+ *
+ * Each comment may carry four tags. Where a tag is absent, this default holds:
+ *   Threads:  any thread may call, at the same time as any other call on the same runtime.
+ *   Blocks:   never.
+ *   Owns:     the caller keeps everything it passes in; it may free or reuse it after the call.
+ *   Fails:    cannot fail.
+ *
+ * Structs that a caller fills in start with `struct_bytes`. Make them with the macro of the same
+ * name, which sets it: `yoke_options(.num_workers = 4)`. Every field left out is zero, and zero
+ * always means the documented default.
+ */
+#ifndef YOKE_YOKE_H
+#define YOKE_YOKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised by one whenever a program written for the last value would have to change. */
+#define YOKE_API_VERSION 1
+
+/* ---------------------------------------------------------------------------------------------
+ * Statuses
+ */
+
+/* X(name, value, text) */
+#define YOKE_STATUS_MAP(X)                                                                         \
+    X(OK, 0, "done")                                                                               \
+    X(PENDING, 1, "submitted and not settled yet")                                                 \
+    X(INVALID, -1, "an argument is wrong, or the call is not allowed here")                        \
+    X(BUSY, -2, "a bounded queue is full; nothing was submitted")                                  \
+    X(CANCELED, -3, "canceled before all of it had run")                                           \
+    X(DEADLINE, -4, "the deadline passed before all of it had run")                                \
+    X(DEPENDENCY, -5, "a job of the group it had to come after did not succeed")                   \
+    X(TIMEOUT, -6, "the wait ended before the job did")                                            \
+    X(NO_DEVICE, -7, "it asked for a GPU and none is fit to use")                                  \
+    X(NO_MEMORY, -8, "out of memory")                                                              \
+    X(SYSTEM, -9, "the operating system refused a thread or a descriptor")                         \
+    X(KERNEL, -10, "the CPU kernel failed")                                                        \
+    X(UNSUPPORTED, -11, "this build or this version has no such feature")
+
+typedef enum yoke_status {
+#define YOKE_STATUS_ENUM(name, value, text) YOKE_##name = value,
+    YOKE_STATUS_MAP(YOKE_STATUS_ENUM)
+#undef YOKE_STATUS_ENUM
+} yoke_status;
+
+/* A short name ("BUSY") and a sentence for a status; never NULL, also for unknown values. */
+const char *yoke_status_name(yoke_status status);
+const char *yoke_status_text(yoke_status status);
+
+/* ---------------------------------------------------------------------------------------------
+ * Task types
+ */
+
+typedef struct yoke_runtime yoke_runtime;   /* workers and queues; create, destroy */
+typedef struct yoke_type yoke_type;         /* a registered type; lives as long as its runtime */
+typedef struct yoke_worker yoke_worker;     /* the thread that runs a kernel */
+typedef struct yoke_resident yoke_resident; /* a constant kept on devices */
+typedef struct yoke_job yoke_job;
+
+#define YOKE_INPUTS_MAX 4
+#define YOKE_PARAMS_BYTES_MAX 32
+#define YOKE_TYPE_NAME_BYTES_MAX 64 /* with the final zero */
+
+/* One item of a ragged input: `bytes` bytes at `data`; `data` may be NULL if bytes is 0. */
+typedef struct yoke_span {
+    const void *data;
+    uint64_t bytes;
+} yoke_span;
+
+/* As a type's in_bytes[k]: input k is ragged, and a job's in[k] is an array of yoke_span. */
+#define YOKE_RAGGED UINT32_MAX
+
+/*
+ * A range of a job's items that a kernel is asked to run: items first to first + count - 1 of the
+ * job. in[k] and out already point at item `first`; in[k] is a `const yoke_span *` where ragged.
+ */
+typedef struct yoke_claim {
+    const void *in[YOKE_INPUTS_MAX];
+    void *out;
+    uint32_t first;
+    uint32_t count;
+    const void *params; /* the type's params_bytes bytes; never NULL, zeros if the job had none */
+    void *user;         /* the type's */
+} yoke_claim;
+
+/*
+ * A CPU kernel: computes the claim's outputs from its inputs.
+ * A kernel is pure: it may run twice on the same items, at the same time, into different memory.
+ * It reads its inputs, writes its count × out_bytes bytes of output, and nothing else that a
+ * second run would see.
+ *   Threads:  called on any worker, on several at once for different claims of one job.
+ *   Blocks:   must not wait for another job.
+ *   Fails:    any status but YOKE_OK and YOKE_PENDING becomes the job's status; the rest of the
+ *             job is not run.
+ */
+typedef yoke_status (*yoke_cpu_kernel)(yoke_worker *worker, const yoke_claim *claim);
+
+/*
+ * Describes a type. An item of the type reads in_bytes[k] bytes from each input k and writes
+ * out_bytes bytes.
+ */
+typedef struct yoke_type_desc {
+    uint32_t struct_bytes;
+    uint32_t flags;   /* none is defined: 0 */
+    const char *name; /* 1 to 63 of a-z, 0-9 and _; unique within the runtime; copied */
+    uint32_t in_bytes[YOKE_INPUTS_MAX]; /* bytes an item, or YOKE_RAGGED; a 0 ends the list */
+    uint32_t out_bytes;                 /* bytes an item; 0: no output */
+    uint32_t params_bytes;              /* bytes of a job's params; 0 to YOKE_PARAMS_BYTES_MAX */
+    yoke_cpu_kernel cpu;                /* required */
+    /* How much a job weighs, in a unit of the type's own: what a worker takes at a time is sized by
+     * it. Pure, quick; called on the submitting thread after the job was checked.
+     * NULL: the bytes of all ragged inputs, or, if none is ragged, the number of items. */
+    uint64_t (*cost)(const yoke_job *job);
+    void *user; /* handed to the kernel in its claim; must outlive the runtime */
+} yoke_type_desc;
+#ifndef __cplusplus
+#define yoke_type_desc(...)                                                                        \
+    (&(const yoke_type_desc){.struct_bytes = sizeof(yoke_type_desc), __VA_ARGS__})
+#endif
+
+/*
+ * Adds a type to a runtime, before or while jobs run. *type lives until the runtime is destroyed.
+ *   Fails:    YOKE_INVALID: a bad descriptor, or the name is taken. YOKE_NO_MEMORY.
+ */
+yoke_status yoke_register(yoke_runtime *rt, const yoke_type_desc *desc, const yoke_type **type);
+
+/* The type of that name, or NULL. */
+const yoke_type *yoke_type_find(yoke_runtime *rt, const char *name);
+
+/* Its index, from 0 to the number of workers less one; for a kernel's per-worker scratch. */
+uint32_t yoke_worker_index(const yoke_worker *worker);
+
+/* ---------------------------------------------------------------------------------------------
+ * Jobs and groups
+ */
+
+/* A W3C trace id, carried along for the host; all zero: none. */
+typedef struct yoke_trace_id {
+    uint8_t bytes[16];
+} yoke_trace_id;
+
+/*
+ * A set of jobs to wait for, or to start others after. Caller-owned; zero it before its first use.
+ * It must stay valid while a job that names it is not settled. Its status is the first failure
+ * among its jobs and stays until the caller zeroes the group again (only while it is empty).
+ */
+typedef struct yoke_group {
+    uint64_t reserved[2];
+} yoke_group;
+
+enum {
+    YOKE_JOB_CPU = 1u << 0,  /* run on the CPU only */
+    YOKE_JOB_GPU = 1u << 1,  /* run on a GPU only; YOKE_NO_DEVICE where none is fit */
+    YOKE_JOB_REAP = 1u << 2, /* on settling goes to the runtime's completion queue: yoke_reap */
+};
+
+/*
+ * A job: num_items items of one type, one completion. Caller-owned: submitting copies nothing but
+ * params and allocates nothing.
+ *
+ * From a successful submit until it is settled, the caller must not touch the job, change its
+ * inputs, or touch its output; params may go at once. Once settled the runtime never touches any
+ * of them again, and the job may be submitted again as it is.
+ *
+ * How the caller learns that it settled is one of four: `done`, `group`, YOKE_JOB_REAP or, with
+ * none of these, yoke_wait or yoke_poll.
+ *
+ * 256 bytes. The hot fields come first.
+ */
+struct yoke_job {
+    uint32_t struct_bytes;
+    uint32_t flags; /* YOKE_JOB_* */
+    const yoke_type *type;
+    const void *in[YOKE_INPUTS_MAX]; /* num_items × in_bytes[k] bytes each, or num_items spans */
+    void *out;                       /* num_items × out_bytes; must not overlap any input */
+    uint32_t num_items;              /* at least 1 */
+    yoke_status status; /* YOKE_PENDING from submit to settle, then the result; `out` is defined
+                         * only under YOKE_OK. Read it once the job is known to be settled. */
+
+    yoke_group *group;           /* counted in at submit and out when settled */
+    yoke_group *after;           /* starts when this group is empty and OK; if it is empty and
+                                  * not OK the job does not run: YOKE_DEPENDENCY */
+    void (*done)(yoke_job *job); /* called once, on a worker (or by yoke_destroy), after `status`
+                                  * is set; may submit, and free or reuse the job; must not wait */
+    void *user;                  /* the caller's */
+    const void *params;          /* copied at submit; NULL: all zero */
+    uint32_t params_bytes;       /* the type's params_bytes; 0 with params NULL */
+    uint32_t reserved0;
+    uint64_t cost;        /* 0: the type computes it */
+    uint64_t deadline_ns; /* CLOCK_MONOTONIC; looked at whenever items are claimed; 0: none */
+
+    const yoke_resident *resident[YOKE_INPUTS_MAX]; /* device constants: NULL in this version */
+    yoke_trace_id trace;
+    uint64_t reserved[10]; /* the runtime's; zero before the first submit */
+};
+#ifndef __cplusplus
+#define yoke_job(...) ((yoke_job){.struct_bytes = sizeof(yoke_job), __VA_ARGS__})
+#endif
+
+/* ---------------------------------------------------------------------------------------------
+ * Lifecycle
+ */
+
+/* Where the runtime gets its memory: at create and register, never between. align is a power of
+ * two; bytes is what was asked for. */
+typedef struct yoke_allocator {
+    void *(*alloc)(void *user, size_t bytes, size_t align); /* NULL when out of memory */
+    void (*free)(void *user, void *memory, size_t bytes);
+    void *user;
+} yoke_allocator;
+
+typedef enum yoke_log_level { YOKE_LOG_INFO, YOKE_LOG_WARNING, YOKE_LOG_ERROR } yoke_log_level;
+
+#define YOKE_WORKERS_MAX 256
+#define YOKE_JOBS_MAX (1u << 20)
+
+enum {
+    YOKE_SUBMIT_WAITS = 1u << 0, /* a full queue makes a host thread wait instead of YOKE_BUSY */
+};
+
+typedef struct yoke_options {
+    uint32_t struct_bytes;
+    uint32_t flags;       /* YOKE_SUBMIT_WAITS */
+    uint32_t num_workers; /* 1 to YOKE_WORKERS_MAX; 0: one for each CPU this thread may run on */
+    uint32_t max_jobs;    /* jobs that wait in the runtime for a worker, and as many that wait for a
+                           * group; rounded up to a power of two; 0: 65536; at most YOKE_JOBS_MAX */
+    yoke_allocator allocator; /* all NULL: libc */
+    /* One line of text, no newline; on any thread, must not call the runtime. NULL: nothing is
+     * logged. The library itself prints nothing. */
+    void (*log)(void *user, yoke_log_level level, const char *line);
+    void *log_user;
+} yoke_options;
+#ifndef __cplusplus
+#define yoke_options(...) (&(const yoke_options){.struct_bytes = sizeof(yoke_options), __VA_ARGS__})
+#endif
+
+/*
+ * Starts a runtime and its threads (named yoke-w0, yoke-w1, ...; they block every signal).
+ * options may be NULL: all defaults. On failure *rt is NULL and nothing is left behind.
+ *   Fails:    YOKE_INVALID, YOKE_NO_MEMORY, YOKE_SYSTEM.
+ */
+yoke_status yoke_create(yoke_runtime **rt, const yoke_options *options);
+
+/*
+ * Ends a runtime: items that a kernel has begun are finished, everything else settles as
+ * YOKE_CANCELED (callbacks run, groups empty), threads end, memory is freed, *rt becomes NULL.
+ * A job of which only part had run counts as canceled. Does nothing if rt or *rt is NULL.
+ *   Threads:  not from a worker; no other call may be running or come later, but for calls from
+ *             done callbacks (yoke_submit then answers YOKE_CANCELED).
+ *   Blocks:   until the kernels that are running return.
+ */
+void yoke_destroy(yoke_runtime **rt);
+
+/* ---------------------------------------------------------------------------------------------
+ * Submit, wait, cancel
+ */
+
+#define YOKE_FOREVER UINT64_MAX
+
+/*
+ * Hands num_jobs jobs to the runtime, all or none. On failure the jobs are as they were.
+ * From a kernel or a done callback too: then the jobs go to that worker's own deque.
+ *   Blocks:   only if the queue is full, the option YOKE_SUBMIT_WAITS is set, and the caller is
+ *             not a worker.
+ *   Owns:     the jobs and their buffers are the runtime's until settled; the array is not.
+ *   Fails:    YOKE_INVALID: a job is malformed, of another runtime's type, submitted already, in
+ *             the array twice, or more than one of done, group and YOKE_JOB_REAP is set.
+ *             YOKE_BUSY: no room for all of them. YOKE_NO_DEVICE: YOKE_JOB_GPU and no GPU.
+ *             YOKE_UNSUPPORTED: a field this version has no use for is set.
+ *             YOKE_CANCELED: the runtime is being destroyed.
+ */
+yoke_status yoke_submit(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs);
+
+/* Whether a job without done, group and YOKE_JOB_REAP is settled (or was never submitted); its
+ * status is then valid, and it may be freed. */
+bool yoke_poll(const yoke_job *job);
+
+/*
+ * Waits until a job without done, group and YOKE_JOB_REAP is settled, or for timeout_ns
+ * nanoseconds (YOKE_FOREVER: no limit).
+ *   Threads:  not from a worker; several threads may wait for one job if none frees it.
+ *   Blocks:   yes.
+ *   Fails:    the job's status; YOKE_TIMEOUT; YOKE_INVALID on a worker.
+ */
+yoke_status yoke_wait(yoke_runtime *rt, const yoke_job *job, uint64_t timeout_ns);
+
+/*
+ * Waits until a group is empty. Returns its status: YOKE_OK, or the first failure of its jobs.
+ *   Threads:  not from a worker; several threads may wait for one group if none frees it.
+ *   Blocks:   yes.
+ *   Fails:    the group's status; YOKE_TIMEOUT; YOKE_INVALID on a worker.
+ */
+yoke_status yoke_group_wait(yoke_runtime *rt, const yoke_group *group, uint64_t timeout_ns);
+
+/*
+ * Asks for a job to be stopped. Items that no kernel has begun will not run; the job then settles
+ * as YOKE_CANCELED, unless it failed or finished first. Its status tells which.
+ *   Threads:  only while the job is submitted or the caller keeps it: the runtime cannot know
+ *             whether a job that settled has been freed. On a settled job it does nothing.
+ *   Fails:    YOKE_INVALID: NULL.
+ */
+yoke_status yoke_cancel(yoke_runtime *rt, yoke_job *job);
+
+/* ---------------------------------------------------------------------------------------------
+ * Completion queue, for event loops
+ */
+
+/*
+ * A descriptor that is readable while the completion queue may hold jobs; the same one at every
+ * call. Poll it, do not read it; yoke_reap resets it.
+ *   Owns:     the runtime's, closed by yoke_destroy.
+ *   Fails:    -1: the system has no descriptor to give.
+ */
+int yoke_event_fd(yoke_runtime *rt);
+
+/* Takes up to max_jobs settled YOKE_JOB_REAP jobs, oldest first; returns how many. */
+size_t yoke_reap(yoke_runtime *rt, yoke_job **jobs, size_t max_jobs);
+
+/* ---------------------------------------------------------------------------------------------
+ * Statistics
+ */
+
+/* X(field, text): all counted since create. */
+#define YOKE_STATS_MAP(X)                                                                          \
+    X(jobs_submitted, "jobs accepted by yoke_submit")                                              \
+    X(jobs_settled, "jobs that are settled, whatever their status")                                \
+    X(jobs_ok, "of these, with YOKE_OK")                                                           \
+    X(jobs_canceled, "of these, with YOKE_CANCELED")                                               \
+    X(jobs_deadline, "of these, with YOKE_DEADLINE")                                               \
+    X(jobs_dependency, "of these, with YOKE_DEPENDENCY")                                           \
+    X(items_run, "items that CPU kernels ran")                                                     \
+    X(claims_run, "calls of CPU kernels")                                                          \
+    X(tickets_stolen, "tickets a worker took from another worker's deque")                         \
+    X(tickets_shared, "extra tickets pushed for hungry workers")                                   \
+    X(parks, "times a worker went to sleep")                                                       \
+    X(wakes, "times a worker was woken for new work")
+
+typedef struct yoke_stats {
+    uint32_t struct_bytes;
+    uint32_t num_workers;
+#define YOKE_STATS_FIELD(field, text) uint64_t field;
+    YOKE_STATS_MAP(YOKE_STATS_FIELD)
+#undef YOKE_STATS_FIELD
+} yoke_stats;
+
+/*
+ * Reads the counters; each is exact once the runtime is quiet, and may lag by a moment before.
+ * Set stats->struct_bytes to sizeof(yoke_stats) first; no more than that is written.
+ *   Fails:    YOKE_INVALID.
+ */
+yoke_status yoke_stats_read(yoke_runtime *rt, yoke_stats *stats);
+
+/* ---------------------------------------------------------------------------------------------
+ * Misuse
+ */
+
+/*
+ * In builds with YOKE_CHECKED, a call that breaks a rule of this file also trips this hook, with
+ * the place in yoke and what was wrong; NULL puts back the default, which aborts. In other builds
+ * the hook is never called, and the call just answers YOKE_INVALID where it can be seen.
+ */
+typedef void (*yoke_assert_hook)(const char *file, int line, const char *text);
+void yoke_set_assert_hook(yoke_assert_hook hook);
+
+/* "0.1.0". */
+const char *yoke_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

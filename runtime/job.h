@@ -1,0 +1,139 @@
+/*
+ * The runtime's half of a job: claims, pending count, first failure.
+ *
+ * One mechanism serves splitting, balancing, cancelling and ending:
+ *   claims   the job's unclaimed items [front, back) in one word. Workers claim from the back.
+ *   pending  items not finished + tickets that name the job. Whoever takes it to zero settles the
+ *            job; since a ticket counts, a job cannot be settled, and so freed, under a queue.
+ *   stop     the first status that is not OK: of a kernel, a cancel, a deadline, a dependency, the
+ *            runtime's end. Once set, whoever claims next claims all that is left and runs none.
+ * A job of one item has one ticket and never a second, so its ticket is its claim: it needs neither
+ * claims nor pending, and no read-modify-write.
+ *
+ * Threads: job_begin_submitter by the submitting thread, before the job is published in a queue;
+ * job_claim_back_any and job_add_ticket_any by a thread that holds a ticket; job_stop_any by a
+ * ticket's holder or the job's owner.
+ *
+ * Ordering ledger
+ *   J1  outputs before settling    job_finish_any: fetch_sub (acq_rel)
+ *       if broken: the host, woken by one worker, reads another worker's output half-written.
+ *   J2  result before the owner goes on    job_publish_status: store status (release; seq_cst where
+ * W1 in waiters.h needs it)    job_status: load (seq_cst) if broken: the host sees OK before the
+ * output; a waiter sleeps for ever. claims: relaxed. A claim only says who runs what; the data came
+ * with the ticket (Q1, R1) and goes with pending (J1). stop: relaxed, for the same reason; a
+ * kernel's failure is ordered by J1.
+ */
+#ifndef YOKE_JOB_H
+#define YOKE_JOB_H
+
+#include <stddef.h>
+
+#include "base.h"
+
+/* Overlays yoke_job.reserved; `claims` to `params` fill the job's last cache line. */
+typedef struct job_core {
+    uint64_t item_cost; /* average, at least 1; unset where num_items is 1 */
+    uint64_t spare;
+    _Atomic uint64_t claims; /* front | back << 32 */
+    _Atomic uint64_t pending;
+    yoke_job *next; /* in the one list the job is in: deferred, ready, completed */
+    _Atomic int32_t stop;
+    yoke_status status_before; /* during yoke_submit: what to restore if it refuses */
+    unsigned char params[YOKE_PARAMS_BYTES_MAX];
+} job_core;
+
+_Static_assert(sizeof(yoke_job) == 256, "the job's size is part of the ABI");
+_Static_assert(sizeof(job_core) == sizeof(((yoke_job *)0)->reserved), "the core fills its room");
+_Static_assert(offsetof(yoke_job, group) == 64, "the hot fields fill the first line");
+_Static_assert(offsetof(yoke_job, reserved) + offsetof(job_core, claims) == 192,
+               "the claims begin the last line");
+
+static inline job_core *job_core_of(yoke_job *job)
+{
+    return (job_core *)(void *)job->reserved;
+}
+
+/* The status field is the caller's plain enum; the runtime reads and writes it atomically. */
+static inline yoke_status job_status(const yoke_job *job)
+{
+    return __atomic_load_n(&job->status, __ATOMIC_SEQ_CST); /* J2 */
+}
+
+/* The runtime's last access to a job that a host thread may be waiting for; waiters_wake follows.
+ */
+static inline void job_publish_status_to_waiters(yoke_job *job, yoke_status status)
+{
+    __atomic_store_n(&job->status, status, __ATOMIC_SEQ_CST); /* J2 */
+}
+
+/* The same where something else (a callback, a group, the completion queue) tells the owner. */
+static inline void job_publish_status(yoke_job *job, yoke_status status)
+{
+    __atomic_store_n(&job->status, status, __ATOMIC_RELEASE); /* J2 */
+}
+
+/* Before its first ticket is published. stop: YOKE_OK, or a failure known already. */
+static inline void job_begin_submitter(yoke_job *job, yoke_status stop)
+{
+    job_core *core = job_core_of(job);
+    atomic_store_explicit(&core->claims, (uint64_t)job->num_items << 32, memory_order_relaxed);
+    atomic_store_explicit(&core->pending, (uint64_t)job->num_items + 1, memory_order_relaxed);
+    atomic_store_explicit(&core->stop, stop, memory_order_relaxed);
+}
+
+static inline yoke_status job_stop_status(yoke_job *job)
+{
+    return (yoke_status)atomic_load_explicit(&job_core_of(job)->stop, memory_order_relaxed);
+}
+
+/* Sets the job's failure unless there is one. */
+static inline void job_stop_any(yoke_job *job, yoke_status status)
+{
+    int32_t ok = YOKE_OK;
+    atomic_compare_exchange_strong_explicit(&job_core_of(job)->stop, &ok, status,
+                                            memory_order_relaxed, memory_order_relaxed);
+}
+
+/* Items that nobody has claimed. */
+static inline uint32_t job_unclaimed_any(yoke_job *job)
+{
+    uint64_t word = atomic_load_explicit(&job_core_of(job)->claims, memory_order_relaxed);
+    return (uint32_t)(word >> 32) - (uint32_t)word;
+}
+
+/* Claims up to `want` items from the back: their number, 0 when none is left, and the first. */
+static inline uint32_t job_claim_back_any(yoke_job *job, uint32_t want, uint32_t *first)
+{
+    _Atomic uint64_t *claims = &job_core_of(job)->claims;
+    uint64_t word = atomic_load_explicit(claims, memory_order_relaxed);
+    uint32_t front, back, count;
+    do {
+        front = (uint32_t)word;
+        back = (uint32_t)(word >> 32);
+        count = want < back - front ? want : back - front;
+        if (count == 0) {
+            return 0;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(claims, &word,
+                                                    front | (uint64_t)(back - count) << 32,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    *first = back - count;
+    return count;
+}
+
+/* By a holder of a ticket, before it pushes another. */
+static inline void job_add_ticket_any(yoke_job *job)
+{
+    atomic_fetch_add_explicit(&job_core_of(job)->pending, 1, memory_order_relaxed);
+}
+
+/* Gives back one ticket and `items` finished items. True: they were the last, the caller settles.
+ */
+static inline bool job_finish_any(yoke_job *job, uint64_t items)
+{
+    uint64_t before = atomic_fetch_sub_explicit(&job_core_of(job)->pending, items + 1,
+                                                memory_order_acq_rel); /* J1 */
+    return before == items + 1;
+}
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * Where workers sleep, and who wakes them: an eventcount with a sleeper per worker.
+ *
+ * A worker is running, searching (counted in num_searching) or parked. Two rules keep wake-ups
+ * few and lose none:
+ *   - whoever makes work visible calls park_wake_one_any. It wakes nobody while somebody searches;
+ *     otherwise it picks one parked worker and makes it a searcher before it is awake.
+ *   - a searcher that finds work stops counting as one; if it was the last, it must look whether
+ *     more work is visible and then call park_wake_one_any itself, for others may have trusted it.
+ * A worker parks in three steps: announce; look once more at every queue; sleep or retract.
+ * Parked workers cost nothing: there are no time-outs.
+ *
+ * Threads: *_worker(p, i) by worker i alone; *_any by any thread.
+ *
+ * Ordering ledger
+ *   P1  work before the look at sleepers    wake_one: fence (seq_cst) after the caller's push
+ *       announcement before the look at work    announce: fence (seq_cst) before the caller's look
+ *       if broken: a worker parks while the ticket that should have woken it lies in a queue.
+ *   P2  a parked worker is woken once    state: compare-exchange PARKED -> NOTIFIED (waker) against
+ *       PARKED -> AWAKE (the worker's own retraction)
+ *       if broken: a count of searchers stays up for ever and nobody is woken again.
+ *   P3  the count of searchers is a promise    all its changes are seq_cst. A waker that read it as
+ *       not zero came before the searcher's decrement, so the searcher's later look sees that
+ *       waker's work (P1 again).
+ */
+#ifndef YOKE_PARK_H
+#define YOKE_PARK_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct park_sleeper {
+    alignas(64) _Atomic uint32_t state; /* the futex */
+} park_sleeper;
+
+typedef struct park {
+    alignas(64) _Atomic uint32_t num_searching;
+    _Atomic uint32_t num_parked;
+    _Atomic uint32_t next; /* where the search for a parked worker starts */
+    uint32_t num_sleepers;
+    park_sleeper *sleepers;
+} park;
+
+/* sleepers: one for each worker, the caller's, for as long as the park is used. */
+void park_init(park *p, park_sleeper *sleepers, uint32_t num_sleepers);
+
+/* Running -> searching. */
+static inline void park_search_worker(park *p)
+{
+    atomic_fetch_add_explicit(&p->num_searching, 1, memory_order_seq_cst); /* P3 */
+}
+
+/* Searching -> running. True: it was the last searcher, and owes the others a look. */
+static inline bool park_found_worker(park *p)
+{
+    bool last = atomic_fetch_sub_explicit(&p->num_searching, 1, memory_order_seq_cst) == 1; /* P3 */
+    if (last) {
+        atomic_thread_fence(memory_order_seq_cst); /* P3 */
+    }
+    return last;
+}
+
+/* Searching -> announced. The caller then looks at every queue, and sleeps or retracts. */
+void park_announce_worker(park *p, uint32_t index);
+
+/* Announced -> searching. */
+void park_retract_worker(park *p, uint32_t index);
+
+/* Announced -> parked -> searching, when somebody wakes it. */
+void park_sleep_worker(park *p, uint32_t index);
+
+/* Wakes one worker if one is parked and none searches. True: it woke one. */
+bool park_wake_one_any(park *p);
+
+/* Wakes all that are parked. */
+void park_wake_all_any(park *p);
+
+/* A hint: some worker has nothing to do. */
+static inline bool park_has_hungry_any(park *p)
+{
+    return atomic_load_explicit(&p->num_parked, memory_order_relaxed) +
+               atomic_load_explicit(&p->num_searching, memory_order_relaxed) >
+           0;
+}
+
+#endif

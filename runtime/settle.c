@@ -1,0 +1,56 @@
+/*
+ * The four ways in which a job's owner learns that it is done. See settle.h for the one rule.
+ *
+ * Costs: a store for a callback; a seq_cst store and a load for a waiter; one read-modify-write
+ * for a group or the completion queue. No lock unless jobs are deferred until the group.
+ */
+#include "settle.h"
+
+#include "job.h"
+
+static void settle_count(stats *s, yoke_status status)
+{
+    stats_add_owner(s, STATS_jobs_settled, 1);
+    if (status == YOKE_OK) {
+        stats_add_owner(s, STATS_jobs_ok, 1);
+    } else if (status == YOKE_CANCELED) {
+        stats_add_owner(s, STATS_jobs_canceled, 1);
+    } else if (status == YOKE_DEADLINE) {
+        stats_add_owner(s, STATS_jobs_deadline, 1);
+    } else if (status == YOKE_DEPENDENCY) {
+        stats_add_owner(s, STATS_jobs_dependency, 1);
+    }
+}
+
+static void settle_in_group(yoke_runtime *rt, yoke_group *group, yoke_status status)
+{
+    yoke_job *released;
+    if (group_finish_any(&rt->groups, group, status, &released)) {
+        waiters_wake(&rt->waiters, group);
+    }
+    if (released != NULL) {
+        worker_release_any(rt, released);
+    }
+}
+
+void settle(yoke_worker *worker, yoke_job *job, yoke_status status)
+{
+    yoke_runtime *rt = worker->rt;
+    void (*done)(yoke_job *) = job->done;
+    yoke_group *group = job->group;
+
+    settle_count(&worker->stats, status);
+    if (done != NULL) {
+        job_publish_status(job, status);
+        done(job);
+    } else if (group != NULL) {
+        job_publish_status(job, status);
+        settle_in_group(rt, group, status);
+    } else if ((job->flags & YOKE_JOB_REAP) != 0) {
+        job_publish_status(job, status);
+        completion_push_any(&rt->completion, job);
+    } else {
+        job_publish_status_to_waiters(job, status);
+        waiters_wake(&rt->waiters, job);
+    }
+}

@@ -1,0 +1,321 @@
+/*
+ * From the caller's hands into a queue: check, admit, publish.
+ *
+ * All or none: every job is checked and marked before any is published; room is reserved before
+ * any is published; so a refusal only has to unmark. Costs a ring reservation (one compare-exchange
+ * for any number of jobs) and a fence; allocates nothing.
+ *
+ * From a worker the tickets go to its own deque, or to the inbox if that is full.
+ */
+#include "submit.h"
+
+#include <string.h>
+
+#include "job.h"
+#include "type.h"
+#include "worker.h"
+
+#define SUBMIT_KNOWN_FLAGS ((uint32_t)(YOKE_JOB_CPU | YOKE_JOB_GPU | YOKE_JOB_REAP))
+
+/* -- checking -------------------------------------------------------------------------------- */
+
+typedef struct submit_range {
+    uintptr_t begin, end;
+} submit_range;
+
+/* False: it would wrap round the address space. */
+static bool submit_range_of(const void *data, uint64_t bytes, submit_range *range)
+{
+    range->begin = (uintptr_t)data;
+    return !__builtin_add_overflow(range->begin, bytes, &range->end);
+}
+
+static bool submit_overlap(submit_range a, submit_range b)
+{
+    return a.begin < b.end && b.begin < a.end;
+}
+
+/* Adds up the bytes of a ragged input. NULL: all is well. */
+static const char *submit_check_spans(const yoke_span *spans, uint32_t num_items, submit_range out,
+                                      uint64_t *bytes)
+{
+    for (uint32_t i = 0; i < num_items; i++) {
+        submit_range range;
+        if (spans[i].data == NULL && spans[i].bytes != 0) {
+            return "a span without data";
+        }
+        if (!submit_range_of(spans[i].data, spans[i].bytes, &range)) {
+            return "a span is too long";
+        }
+        if (submit_overlap(range, out)) {
+            return "an input overlaps the output";
+        }
+        if (__builtin_add_overflow(*bytes, spans[i].bytes, bytes)) {
+            *bytes = UINT64_MAX;
+        }
+    }
+    return NULL;
+}
+
+static const char *submit_check_buffers(const yoke_job *job, uint64_t *ragged_bytes)
+{
+    const yoke_type *type = job->type;
+    submit_range out, in;
+    uint64_t out_bytes = (uint64_t)job->num_items * type->out_bytes;
+    if (out_bytes > 0 && job->out == NULL) {
+        return "no output";
+    }
+    if (!submit_range_of(job->out, out_bytes, &out)) {
+        return "the output is too long";
+    }
+    for (uint32_t k = 0; k < YOKE_INPUTS_MAX; k++) {
+        if ((job->in[k] != NULL) != (k < type->num_inputs)) {
+            return k < type->num_inputs ? "an input is missing" : "an input too many";
+        }
+        if (k >= type->num_inputs) {
+            continue;
+        }
+        bool ragged = type->in_bytes[k] == YOKE_RAGGED;
+        uint64_t stride = ragged ? sizeof(yoke_span) : type->in_bytes[k];
+        if (!submit_range_of(job->in[k], job->num_items * stride, &in)) {
+            return "an input is too long";
+        }
+        if (submit_overlap(in, out)) {
+            return "an input overlaps the output";
+        }
+        const char *what =
+            ragged ? submit_check_spans(job->in[k], job->num_items, out, ragged_bytes) : NULL;
+        if (what != NULL) {
+            return what;
+        }
+    }
+    return NULL;
+}
+
+static const char *submit_check_fields(const yoke_runtime *rt, const yoke_job *job)
+{
+    uint32_t both = YOKE_JOB_CPU | YOKE_JOB_GPU;
+    if (job->struct_bytes < sizeof(yoke_job)) {
+        return "struct_bytes is not set";
+    }
+    if (job->type == NULL || job->type->rt != rt) {
+        return "the type is not of this runtime";
+    }
+    if (job->num_items == 0) {
+        return "no items";
+    }
+    if ((job->flags & both) == both) {
+        return "both CPU and GPU only";
+    }
+    if ((job->done != NULL) + (job->group != NULL) + ((job->flags & YOKE_JOB_REAP) != 0) > 1) {
+        return "more than one of done, group and YOKE_JOB_REAP";
+    }
+    if (job->group != NULL && job->group == job->after) {
+        return "after its own group";
+    }
+    if (job->params_bytes != (job->params != NULL ? job->type->params_bytes : 0)) {
+        return "params_bytes is not the type's";
+    }
+    if (job_status(job) == YOKE_PENDING) {
+        return "submitted already";
+    }
+    return NULL;
+}
+
+yoke_status submit_check(const yoke_runtime *rt, const yoke_job *job, uint64_t *cost,
+                         const char **what)
+{
+    uint64_t ragged_bytes = 0;
+    *what = job == NULL ? "no job" : submit_check_fields(rt, job);
+    if (*what == NULL) {
+        *what = submit_check_buffers(job, &ragged_bytes);
+    }
+    if (*what != NULL) {
+        return YOKE_INVALID;
+    }
+    if ((job->flags & YOKE_JOB_GPU) != 0) {
+        *what = "no GPU";
+        return YOKE_NO_DEVICE;
+    }
+    if ((job->flags & ~SUBMIT_KNOWN_FLAGS) != 0 || job->resident[0] != NULL ||
+        job->resident[1] != NULL || job->resident[2] != NULL || job->resident[3] != NULL) {
+        *what = "a flag or a resident that this version does not know";
+        return YOKE_UNSUPPORTED;
+    }
+    *cost = job->cost != 0            ? job->cost
+            : job->type->cost != NULL ? job->type->cost(job)
+                                      : ragged_bytes;
+    if (*cost == 0) {
+        *cost = job->num_items;
+    }
+    return YOKE_OK;
+}
+
+/* -- admitting ------------------------------------------------------------------------------- */
+
+static void submit_unmark(yoke_job *const *jobs, size_t num_jobs)
+{
+    for (size_t i = 0; i < num_jobs; i++) {
+        job_publish_status(jobs[i], job_core_of(jobs[i])->status_before);
+    }
+}
+
+/* Everything the workers need, but for the first status. */
+static void submit_prepare(yoke_job *job, uint64_t cost)
+{
+    job_core *core = job_core_of(job);
+    const yoke_type *type = job->type;
+    core->status_before = job_status(job);
+    if (job->num_items > 1) {
+        uint64_t item_cost = cost / job->num_items;
+        core->item_cost = item_cost > 0 ? item_cost : 1;
+    }
+    if (job->params != NULL) {
+        memcpy(core->params, job->params, type->params_bytes);
+    } else {
+        memset(core->params, 0, sizeof core->params);
+    }
+    job_begin_submitter(job, YOKE_OK);
+    job_publish_status(job, YOKE_PENDING);
+}
+
+/* Marks the jobs as submitted; the first that is refused takes the marks of the others off. */
+static yoke_status submit_mark(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs,
+                               size_t *num_after)
+{
+    *num_after = 0;
+    for (size_t i = 0; i < num_jobs; i++) {
+        uint64_t cost;
+        const char *what;
+        yoke_status status = submit_check(rt, jobs[i], &cost, &what);
+        if (status != YOKE_OK) {
+            submit_unmark(jobs, i);
+            return status == YOKE_INVALID ? base_misuse(what) : status;
+        }
+        *num_after += jobs[i]->after != NULL;
+        submit_prepare(jobs[i], cost);
+    }
+    return YOKE_OK;
+}
+
+static bool submit_reserve_deferred(yoke_runtime *rt, size_t count)
+{
+    if (count == 0) {
+        return true;
+    }
+    uint32_t now = atomic_load_explicit(&rt->num_deferred, memory_order_relaxed);
+    do {
+        if (count > rt->max_jobs - now) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&rt->num_deferred, &now, now + (uint32_t)count,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
+typedef struct submit_room {
+    yoke_runtime *rt;
+    size_t deferred;   /* jobs with `after` */
+    size_t immediate;  /* the others */
+    bool in_deque;     /* the immediate ones go to the worker's own deque */
+    uint64_t position; /* else: from here on in the inbox */
+} submit_room;
+
+/* Reserves room for all; the predicate that a waiting host thread tries again. */
+static bool submit_reserve(void *context)
+{
+    submit_room *room = context;
+    yoke_runtime *rt = room->rt;
+    yoke_worker *self = worker_self();
+    atomic_thread_fence(
+        memory_order_seq_cst); /* W1: against the fence of the worker that made room */
+    if (!submit_reserve_deferred(rt, room->deferred)) {
+        return false;
+    }
+    room->in_deque =
+        self != NULL && self->rt == rt && deque_space_owner(&self->tickets) >= room->immediate;
+    if (!room->in_deque && room->immediate > 0 &&
+        !ring_reserve_any(&rt->inbox, room->immediate, &room->position)) {
+        atomic_fetch_sub_explicit(&rt->num_deferred, (uint32_t)room->deferred,
+                                  memory_order_relaxed);
+        return false;
+    }
+    return true;
+}
+
+static yoke_status submit_admit(submit_room *room)
+{
+    yoke_runtime *rt = room->rt;
+    yoke_worker *self = worker_self();
+    if (submit_reserve(room)) {
+        return YOKE_OK;
+    }
+    bool may_wait = rt->submit_waits && (self == NULL || self->rt != rt);
+    if (!may_wait || room->deferred > rt->max_jobs || room->immediate > rt->max_jobs) {
+        return YOKE_BUSY;
+    }
+    waiters_wait(&rt->waiters, &rt->inbox, submit_reserve, room, YOKE_FOREVER);
+    return YOKE_OK;
+}
+
+/* -- publishing ------------------------------------------------------------------------------ */
+
+/* After this the job may be settled and gone at any moment. */
+static void submit_publish(yoke_runtime *rt, yoke_job *job, submit_room *room)
+{
+    if (job->after != NULL) {
+        if (!group_defer_any(&rt->groups, job)) {
+            job_core_of(job)->next = NULL;
+            worker_release_any(rt, job);
+        }
+    } else if (room->in_deque) {
+        deque_push_owner(&worker_self()->tickets, job);
+    } else {
+        ring_publish_any(&rt->inbox, room->position++, job);
+    }
+}
+
+yoke_status yoke_submit(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs)
+{
+    if (rt == NULL || jobs == NULL || num_jobs == 0) {
+        return base_misuse("nothing to submit");
+    }
+    if (runtime_is_stopping(rt)) {
+        return YOKE_CANCELED;
+    }
+    submit_room room = {.rt = rt};
+    yoke_status status = submit_mark(rt, jobs, num_jobs, &room.deferred);
+    if (status != YOKE_OK) {
+        return status;
+    }
+    room.immediate = num_jobs - room.deferred;
+    status = submit_admit(&room);
+    if (status != YOKE_OK) {
+        submit_unmark(jobs, num_jobs);
+        return status;
+    }
+    for (size_t i = 0; i < num_jobs; i++) {
+        if (jobs[i]->group != NULL) {
+            group_add_any(jobs[i]->group);
+        }
+    }
+    stats_add_any(&rt->host_stats, STATS_jobs_submitted, num_jobs);
+    for (size_t i = 0; i < num_jobs; i++) {
+        submit_publish(rt, jobs[i], &room);
+    }
+    if (room.immediate > 0) {
+        park_wake_one_any(&rt->park);
+    }
+    return YOKE_OK;
+}
+
+yoke_status yoke_cancel(yoke_runtime *rt, yoke_job *job)
+{
+    if (rt == NULL || job == NULL) {
+        return base_misuse("nothing to cancel");
+    }
+    if (job_status(job) == YOKE_PENDING) {
+        job_stop_any(job, YOKE_CANCELED);
+    }
+    return YOKE_OK;
+}

@@ -1,0 +1,50 @@
+/*
+ * Sleeping host threads. The ordering ledger is in waiters.h.
+ *
+ * A waiter first looks for a few microseconds without sleeping: a small job often takes less than
+ * the two context switches that sleeping costs. Two things that hash to one bucket wake each
+ * other's waiters, which then look and sleep again.
+ */
+#include "waiters.h"
+
+#include <limits.h>
+
+#define WAITERS_SPINS 64
+
+void waiters_init(waiters *w)
+{
+    for (int i = 0; i < WAITERS_BUCKETS; i++) {
+        atomic_init(&w->buckets[i].num_waiting, 0);
+        atomic_init(&w->buckets[i].epoch, 0);
+    }
+}
+
+bool waiters_wait(waiters *w, const void *what, bool (*predicate)(void *context), void *context,
+                  uint64_t deadline_ns)
+{
+    for (int i = 0; i < WAITERS_SPINS; i++) {
+        if (predicate(context)) {
+            return true;
+        }
+        base_cpu_relax();
+    }
+    waiters_bucket *bucket = &w->buckets[base_hash_address(what, WAITERS_BUCKETS)];
+    bool holds = false;
+    atomic_fetch_add_explicit(&bucket->num_waiting, 1, memory_order_seq_cst); /* W1 */
+    for (;;) {
+        uint32_t epoch = atomic_load_explicit(&bucket->epoch, memory_order_acquire); /* W2 */
+        holds = predicate(context);
+        if (holds || (deadline_ns != YOKE_FOREVER && base_now_ns() >= deadline_ns)) {
+            break;
+        }
+        base_futex_wait(&bucket->epoch, epoch, deadline_ns);
+    }
+    atomic_fetch_sub_explicit(&bucket->num_waiting, 1, memory_order_seq_cst);
+    return holds;
+}
+
+void waiters_wake_bucket(waiters_bucket *bucket)
+{
+    atomic_fetch_add_explicit(&bucket->epoch, 1, memory_order_release); /* W2 */
+    base_futex_wake(&bucket->epoch, INT_MAX);
+}

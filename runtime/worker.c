@@ -1,0 +1,358 @@
+/*
+ * The worker's loop: own deque, released jobs, inbox, stealing, parking; and running a ticket.
+ *
+ * A worker looks at its own deque first (newest first: its data is warm), then takes what groups
+ * have released, then a handful from the inbox, then the oldest ticket of another worker. With
+ * nothing anywhere it searches a little longer, then parks by the rules of park.h and costs
+ * nothing.
+ *
+ * A large job is not cut up when it is submitted. Its ticket's holder claims a grain at a time, and
+ * pushes another ticket for the same job only while some worker has nothing to do. Grains are sized
+ * by measured time, so that a claim's cost (a compare-exchange and a clock read) stays under a
+ * thousandth of the work, and a cancel or a deadline is noticed within about 100 us of it.
+ */
+#include "worker.h"
+
+#include "job.h"
+#include "settle.h"
+#include "type.h"
+
+#define WORKER_INBOX_CHUNK 16
+#define WORKER_OLDEST_FIRST 64
+#define WORKER_SEARCH_ROUNDS 32
+#define WORKER_GRAIN_NS_MIN 25000
+#define WORKER_GRAIN_NS_MAX 100000
+#define WORKER_GRAIN_COST_MAX (UINT64_C(1) << 40)
+
+static _Thread_local yoke_worker *worker_current;
+
+yoke_worker *worker_self(void)
+{
+    return worker_current;
+}
+
+void worker_become(yoke_worker *worker)
+{
+    worker_current = worker;
+}
+
+void worker_init(yoke_worker *worker, yoke_runtime *rt, uint32_t index)
+{
+    deque_init(&worker->tickets);
+    for (int i = 0; i < STATS_COUNTERS; i++) {
+        atomic_init(&worker->stats.of[i], 0);
+    }
+    worker->rt = rt;
+    worker->index = index;
+    worker->random = index * 2654435761u + 1;
+    worker->turn = 0;
+}
+
+uint32_t yoke_worker_index(const yoke_worker *worker)
+{
+    return worker->index;
+}
+
+/* -- running a ticket ------------------------------------------------------------------------ */
+
+/* Why the job must not go on, or YOKE_OK. now_ns is looked at only if the job has a deadline. */
+static yoke_status worker_stop_status(yoke_worker *worker, yoke_job *job, uint64_t now_ns)
+{
+    if (runtime_is_stopping(worker->rt)) {
+        job_stop_any(job, YOKE_CANCELED);
+    } else if (job->deadline_ns != 0 && now_ns >= job->deadline_ns) {
+        job_stop_any(job, YOKE_DEADLINE);
+    }
+    return job_stop_status(job);
+}
+
+static yoke_status worker_call_kernel(yoke_worker *worker, yoke_job *job, uint32_t first,
+                                      uint32_t count)
+{
+    const yoke_type *type = job->type;
+    yoke_claim claim = {
+        .out = type->out_bytes == 0 ? NULL : (char *)job->out + (size_t)first * type->out_bytes,
+        .first = first,
+        .count = count,
+        .params = job_core_of(job)->params,
+        .user = type->user,
+    };
+    for (uint32_t k = 0; k < type->num_inputs; k++) {
+        size_t stride = type->in_bytes[k] == YOKE_RAGGED ? sizeof(yoke_span) : type->in_bytes[k];
+        claim.in[k] = (const char *)job->in[k] + first * stride;
+    }
+    stats_add_owner(&worker->stats, STATS_claims_run, 1);
+    stats_add_owner(&worker->stats, STATS_items_run, count);
+    yoke_status status = type->cpu(worker, &claim);
+    return status == YOKE_PENDING ? YOKE_KERNEL : status;
+}
+
+/* One item, one ticket: nobody else can claim it. */
+static void worker_run_one(yoke_worker *worker, yoke_job *job)
+{
+    uint64_t now_ns = job->deadline_ns != 0 ? base_now_ns() : 0;
+    yoke_status status = worker_stop_status(worker, job, now_ns);
+    if (status == YOKE_OK) {
+        status = worker_call_kernel(worker, job, 0, 1);
+        yoke_status stop = job_stop_status(job); /* the first failure wins */
+        status = stop != YOKE_OK ? stop : status;
+    }
+    settle(worker, job, status);
+}
+
+/* How many items to claim: a grain, less towards the job's end if others can share it. */
+static uint32_t worker_grain_items(yoke_worker *worker, yoke_job *job)
+{
+    uint64_t cost = atomic_load_explicit(&job->type->grain_cost, memory_order_relaxed);
+    uint64_t grain = cost / job_core_of(job)->item_cost;
+    uint32_t num_workers = worker->rt->num_workers;
+    if (num_workers > 1) {
+        uint64_t fair = job_unclaimed_any(job) / (2 * num_workers);
+        uint64_t least = grain / 8;
+        fair = fair > least ? fair : least;
+        grain = grain < fair ? grain : fair;
+    }
+    return grain == 0 ? 1 : grain > UINT32_MAX ? UINT32_MAX : (uint32_t)grain;
+}
+
+/* Learns from a claim of `count` items that took that long. */
+static void worker_learn_grain(const yoke_job *job, uint32_t count, uint64_t took_ns)
+{
+    _Atomic uint64_t *grain_cost = &((yoke_type *)(uintptr_t)job->type)->grain_cost;
+    uint64_t grain = atomic_load_explicit(grain_cost, memory_order_relaxed);
+    uint64_t cost = count * job_core_of((yoke_job *)(uintptr_t)job)->item_cost;
+    if (took_ns < WORKER_GRAIN_NS_MIN && cost >= grain && cost < WORKER_GRAIN_COST_MAX) {
+        atomic_store_explicit(grain_cost, cost * 2, memory_order_relaxed);
+    } else if (took_ns > WORKER_GRAIN_NS_MAX && cost <= grain && cost > 1) {
+        atomic_store_explicit(grain_cost, cost / 2, memory_order_relaxed);
+    }
+}
+
+/* While some worker has nothing to do and this one nothing to give but this job: one more ticket.
+ */
+static void worker_share(yoke_worker *worker, yoke_job *job)
+{
+    yoke_runtime *rt = worker->rt;
+    if (job_unclaimed_any(job) == 0 || !park_has_hungry_any(&rt->park) ||
+        !deque_looks_empty_any(&worker->tickets)) {
+        return;
+    }
+    job_add_ticket_any(job);
+    deque_push_owner(&worker->tickets, job); /* it was empty: there is room */
+    stats_add_owner(&worker->stats, STATS_tickets_shared, 1);
+    park_wake_one_any(&rt->park);
+}
+
+static void worker_run_many(yoke_worker *worker, yoke_job *job)
+{
+    uint64_t now_ns = base_now_ns(), finished = 0;
+    for (;;) {
+        bool stopped = worker_stop_status(worker, job, now_ns) != YOKE_OK;
+        uint32_t want = stopped ? UINT32_MAX : worker_grain_items(worker, job), first;
+        uint32_t count = job_claim_back_any(job, want, &first);
+        if (count == 0) {
+            break;
+        }
+        if (!stopped) {
+            worker_share(worker, job);
+            yoke_status status = worker_call_kernel(worker, job, first, count);
+            if (status != YOKE_OK) {
+                job_stop_any(job, status);
+            }
+            uint64_t begun_ns = now_ns;
+            now_ns = base_now_ns();
+            worker_learn_grain(job, count, now_ns - begun_ns);
+        }
+        finished += count;
+    }
+    if (job_finish_any(job, finished)) {
+        settle(worker, job, job_stop_status(job));
+    }
+}
+
+void worker_run(yoke_worker *worker, yoke_job *job)
+{
+    if (job->num_items == 1) {
+        worker_run_one(worker, job);
+    } else {
+        worker_run_many(worker, job);
+    }
+}
+
+/* -- finding a ticket ------------------------------------------------------------------------ */
+
+void worker_release_any(yoke_runtime *rt, yoke_job *jobs)
+{
+    yoke_job *last = jobs;
+    while (job_core_of(last)->next != NULL) {
+        last = job_core_of(last)->next;
+    }
+    yoke_job *before = atomic_load_explicit(&rt->ready, memory_order_relaxed);
+    do {
+        job_core_of(last)->next = before;
+    } while (!atomic_compare_exchange_weak_explicit(&rt->ready, &before, jobs, memory_order_release,
+                                                    memory_order_relaxed));
+    park_wake_one_any(&rt->park);
+}
+
+yoke_job *worker_take_released_any(yoke_runtime *rt)
+{
+    if (atomic_load_explicit(&rt->ready, memory_order_relaxed) == NULL) {
+        return NULL;
+    }
+    return atomic_exchange_explicit(&rt->ready, NULL, memory_order_acquire);
+}
+
+/* A chunk from the inbox: the oldest to run, the rest into the own deque, where it can be stolen.
+ */
+static yoke_job *worker_take_inbox(yoke_worker *worker)
+{
+    yoke_runtime *rt = worker->rt;
+    void *tickets[WORKER_INBOX_CHUNK];
+    size_t room = deque_space_owner(&worker->tickets) + 1;
+    size_t count =
+        ring_pop_any(&rt->inbox, tickets, room < WORKER_INBOX_CHUNK ? room : WORKER_INBOX_CHUNK);
+    if (count == 0) {
+        return NULL;
+    }
+    for (size_t i = count - 1; i > 0; i--) {
+        deque_push_owner(&worker->tickets, tickets[i]);
+    }
+    if (count > 1) {
+        park_wake_one_any(&rt->park);
+    }
+    if (rt->submit_waits) {
+        atomic_thread_fence(memory_order_seq_cst); /* W1: the freed slots */
+        waiters_wake(&rt->waiters, &rt->inbox);
+    }
+    return tickets[0];
+}
+
+static yoke_job *worker_take_ready(yoke_worker *worker)
+{
+    yoke_runtime *rt = worker->rt;
+    yoke_job *first = worker_take_released_any(rt);
+    if (first == NULL) {
+        return NULL;
+    }
+    yoke_job *rest = job_core_of(first)->next;
+    uint32_t taken = 1;
+    while (rest != NULL) {
+        yoke_job *next = job_core_of(rest)->next; /* read first: a thief may run and free it */
+        if (!deque_push_owner(&worker->tickets, rest)) {
+            break;
+        }
+        taken++;
+        rest = next;
+    }
+    atomic_fetch_sub_explicit(&rt->num_deferred, taken, memory_order_relaxed);
+    if (rest != NULL) {
+        worker_release_any(rt, rest);
+    } else if (taken > 1) {
+        park_wake_one_any(&rt->park);
+    }
+    return first;
+}
+
+static yoke_job *worker_steal(yoke_worker *worker)
+{
+    yoke_runtime *rt = worker->rt;
+    worker->random = worker->random * 1664525u + 1013904223u;
+    uint32_t start = (worker->random >> 8) % rt->num_workers;
+    for (uint32_t i = 0; i < rt->num_workers; i++) {
+        yoke_worker *victim = &rt->workers[(start + i) % rt->num_workers];
+        if (victim == worker) {
+            continue;
+        }
+        yoke_job *job = deque_steal_any(&victim->tickets);
+        if (job != NULL) {
+            stats_add_owner(&worker->stats, STATS_tickets_stolen, 1);
+            return job;
+        }
+    }
+    return NULL;
+}
+
+/* Whether a ticket lies anywhere; after a seq_cst fence (P1 in park.h). */
+static bool worker_work_is_visible(yoke_runtime *rt)
+{
+    if (!ring_looks_empty_any(&rt->inbox) ||
+        atomic_load_explicit(&rt->ready, memory_order_relaxed) != NULL) {
+        return true;
+    }
+    for (uint32_t i = 0; i < rt->num_workers; i++) {
+        if (!deque_looks_empty_any(&rt->workers[i].tickets)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As a searcher: looks everywhere a few times. */
+static yoke_job *worker_search(yoke_worker *worker)
+{
+    for (int round = 0; round < WORKER_SEARCH_ROUNDS; round++) {
+        yoke_job *job = worker_take_ready(worker);
+        job = job != NULL ? job : worker_take_inbox(worker);
+        job = job != NULL ? job : worker_steal(worker);
+        if (job != NULL) {
+            return job;
+        }
+        base_cpu_relax();
+    }
+    return NULL;
+}
+
+/* Searches, and sleeps when there is nothing. NULL: the runtime stops and nothing is left. */
+static yoke_job *worker_search_or_park(yoke_worker *worker)
+{
+    yoke_runtime *rt = worker->rt;
+    park_search_worker(&rt->park);
+    for (;;) {
+        yoke_job *job = worker_search(worker);
+        if (job != NULL || runtime_is_stopping(rt)) {
+            if (park_found_worker(&rt->park) && worker_work_is_visible(rt)) {
+                park_wake_one_any(&rt->park);
+            }
+            return job;
+        }
+        park_announce_worker(&rt->park, worker->index);
+        if (worker_work_is_visible(rt) || runtime_is_stopping(rt)) {
+            park_retract_worker(&rt->park, worker->index);
+        } else {
+            stats_add_owner(&worker->stats, STATS_parks, 1);
+            park_sleep_worker(&rt->park, worker->index);
+            stats_add_owner(&worker->stats, STATS_wakes, 1);
+        }
+    }
+}
+
+/* The next ticket without searching. Now and then what is oldest goes first, in the shared queues
+ * and in the own deque by turns, so that callbacks that keep submitting starve nobody. */
+static yoke_job *worker_take(yoke_worker *worker)
+{
+    uint32_t turn = worker->turn++ % (2 * WORKER_OLDEST_FIRST);
+    yoke_job *job = NULL;
+    if (turn == 0) {
+        job = deque_steal_any(&worker->tickets);
+    } else if (turn != WORKER_OLDEST_FIRST) {
+        job = deque_pop_owner(&worker->tickets);
+    }
+    job = job != NULL ? job : worker_take_ready(worker);
+    job = job != NULL ? job : worker_take_inbox(worker);
+    return job != NULL ? job : deque_pop_owner(&worker->tickets);
+}
+
+void worker_main(yoke_worker *worker)
+{
+    worker_become(worker);
+    for (;;) {
+        yoke_job *job = worker_take(worker);
+        job = job != NULL ? job : worker_search_or_park(worker);
+        if (job == NULL) {
+            break;
+        }
+        worker_run(worker, job);
+    }
+    worker_become(NULL);
+}
