@@ -1,0 +1,85 @@
+/*
+ * The sha256 pack: the types sha256, sha256_ragged, sha256d and sha256d_ragged.
+ *
+ * Owns the four CPU kernels and their registration. The kernels run on any worker and keep nothing;
+ * which path they run was settled when the types were registered, and comes with the claim. Digests
+ * go straight from registers to the job's output: no scratch, no copies.
+ */
+#include "tasks/sha256/sha256_pack.h"
+
+#include <yoke/tasks.h>
+
+#include "tasks/sha256/sha256.h"
+
+static yoke_status sha256_pack_run_fixed(const yoke_claim *claim, bool twice)
+{
+    const sha256_path *path = claim->user;
+    path->hash64(claim->out, claim->in[0], claim->count, twice);
+    return YOKE_OK;
+}
+
+static yoke_status sha256_pack_run_ragged(const yoke_claim *claim, bool twice)
+{
+    const sha256_path *path = claim->user;
+    const yoke_span *messages = claim->in[0];
+    uint8_t *digests = claim->out;
+    for (uint32_t i = 0; i < claim->count; i++) {
+        if (messages[i].data == NULL && messages[i].bytes > 0) {
+            return YOKE_INVALID;
+        }
+        sha256_message(path, digests + (size_t)i * SHA256_DIGEST_BYTES, messages[i].data,
+                       messages[i].bytes, twice);
+    }
+    return YOKE_OK;
+}
+
+yoke_status sha256_pack_fixed(yoke_worker *worker, const yoke_claim *claim)
+{
+    (void)worker;
+    return sha256_pack_run_fixed(claim, false);
+}
+
+yoke_status sha256_pack_ragged(yoke_worker *worker, const yoke_claim *claim)
+{
+    (void)worker;
+    return sha256_pack_run_ragged(claim, false);
+}
+
+yoke_status sha256_pack_fixed_double(yoke_worker *worker, const yoke_claim *claim)
+{
+    (void)worker;
+    return sha256_pack_run_fixed(claim, true);
+}
+
+yoke_status sha256_pack_ragged_double(yoke_worker *worker, const yoke_claim *claim)
+{
+    (void)worker;
+    return sha256_pack_run_ragged(claim, true);
+}
+
+yoke_status yoke_tasks_register_sha256(yoke_runtime *rt)
+{
+    static const struct {
+        const char *name;
+        uint32_t in_bytes;
+        yoke_cpu_kernel cpu;
+    } types[] = {
+        {"sha256", SHA256_BLOCK_BYTES, sha256_pack_fixed},
+        {"sha256_ragged", YOKE_RAGGED, sha256_pack_ragged},
+        {"sha256d", SHA256_BLOCK_BYTES, sha256_pack_fixed_double},
+        {"sha256d_ragged", YOKE_RAGGED, sha256_pack_ragged_double},
+    };
+    const sha256_path *path = sha256_path_best();
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        const yoke_type *type;
+        const yoke_type_desc *desc =
+            yoke_type_desc(.name = types[i].name, .in_bytes = {types[i].in_bytes},
+                           .out_bytes = SHA256_DIGEST_BYTES, .cpu = types[i].cpu,
+                           .user = (void *)path); /* the kernels only read it */
+        yoke_status status = yoke_register(rt, desc, &type);
+        if (status != YOKE_OK) {
+            return status;
+        }
+    }
+    return YOKE_OK;
+}
