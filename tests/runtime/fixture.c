@@ -1,0 +1,136 @@
+/* See fixture.h. */
+#include "tests/runtime/fixture.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+static _Atomic int fixture_misuse_count;
+
+static void fixture_hook(const char *file, int line, const char *text)
+{
+    (void)file;
+    (void)line;
+    assert_non_null(text);
+    atomic_fetch_add(&fixture_misuse_count, 1);
+}
+
+int fixture_misuses(void)
+{
+    return atomic_exchange(&fixture_misuse_count, 0);
+}
+
+uint64_t fixture_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void fixture_sleep_ms(int ms)
+{
+    struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+    nanosleep(&t, NULL);
+}
+
+uint64_t fixture_seed(void)
+{
+    const char *given = getenv("YOKE_TEST_SEED");
+    uint64_t seed = given != NULL ? strtoull(given, NULL, 0) : fixture_now_ns();
+    printf("seed: YOKE_TEST_SEED=%" PRIu64 "\n", seed);
+    return seed * 2 + 1;
+}
+
+uint64_t fixture_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+int fixture_is_full(void)
+{
+    return getenv("YOKE_TEST_FULL") != NULL;
+}
+
+static yoke_status fixture_twice_kernel(yoke_worker *worker, const yoke_claim *claim)
+{
+    (void)worker;
+    const uint32_t *in = claim->in[0];
+    uint32_t *out = claim->out;
+    for (uint32_t i = 0; i < claim->count; i++) {
+        out[i] = 2 * in[i];
+    }
+    return YOKE_OK;
+}
+
+static yoke_status fixture_hold_kernel(yoke_worker *worker, const yoke_claim *claim)
+{
+    fixture_gate *gate = claim->user;
+    atomic_fetch_add(&gate->entered, 1);
+    while (atomic_load(&gate->open) == 0) {
+        fixture_sleep_ms(1);
+    }
+    return fixture_twice_kernel(worker, claim);
+}
+
+static yoke_status fixture_fail_kernel(yoke_worker *worker, const yoke_claim *claim)
+{
+    const uint32_t *in = claim->in[0];
+    for (uint32_t i = 0; i < claim->count; i++) {
+        if (in[i] % 2 != 0) {
+            return (yoke_status) - (int)in[i];
+        }
+    }
+    return fixture_twice_kernel(worker, claim);
+}
+
+static const yoke_type *fixture_register(fixture *f, const char *name, yoke_cpu_kernel cpu)
+{
+    const yoke_type *type = NULL;
+    yoke_status status = yoke_register(
+        f->rt,
+        yoke_type_desc(.name = name, .in_bytes = {4}, .out_bytes = 4, .cpu = cpu, .user = &f->gate),
+        &type);
+    assert_int_equal(status, YOKE_OK);
+    return type;
+}
+
+void fixture_start(fixture *f, const yoke_options *options)
+{
+    memset(f, 0, sizeof *f);
+    yoke_set_assert_hook(fixture_hook);
+    fixture_misuses();
+    yoke_status status =
+        yoke_create(&f->rt, options != NULL ? options : yoke_options(.num_workers = 2));
+    assert_int_equal(status, YOKE_OK);
+    f->twice = fixture_register(f, "twice", fixture_twice_kernel);
+    f->hold = fixture_register(f, "hold", fixture_hold_kernel);
+    f->fail = fixture_register(f, "fail", fixture_fail_kernel);
+}
+
+void fixture_stop(fixture *f)
+{
+    fixture_open(f);
+    yoke_destroy(&f->rt);
+    assert_null(f->rt);
+    assert_int_equal(fixture_misuses(), 0);
+    yoke_set_assert_hook(NULL);
+}
+
+void fixture_await_entered(fixture *f, int count)
+{
+    while (atomic_load(&f->gate.entered) < count) {
+        fixture_sleep_ms(1);
+    }
+}
+
+void fixture_open(fixture *f)
+{
+    atomic_store(&f->gate.open, 1);
+}
+
+yoke_status fixture_submit(fixture *f, yoke_job *job)
+{
+    return yoke_submit(f->rt, &job, 1);
+}
