@@ -1,0 +1,159 @@
+/*
+ * `yoke bench NAME`: runs a bench and prints its rows. Owns the table of benches; main thread only.
+ * It stands here and not in cli/ because benches lie above the command's own parts; main.c knows
+ * only bench_command, by its declaration in cli.h.
+ * Always holds: only rows go to stdout; all options have been read before a bench starts.
+ */
+#include "block_bench.h"
+
+#include "cli/cli.h"
+#include "cli/load.h"
+
+#include <yoke/yoke.h>
+
+#include <getopt.h>
+#include <sched.h>
+#include <string.h>
+
+#define BENCH_CMD_ROUNDS 11
+#define BENCH_CMD_ROUNDS_MAX 1000
+
+typedef struct bench_cmd_options {
+    const char *path; /* NULL: the bench's default */
+    uint32_t workers;
+    uint32_t rounds;
+    bool json;
+    bool help;
+} bench_cmd_options;
+
+typedef struct bench_cmd_entry {
+    const char *name;
+    int (*run)(const bench_cmd_options *options);
+} bench_cmd_entry;
+
+static int bench_cmd_block(const bench_cmd_options *o)
+{
+    const char *path = o->path != NULL ? o->path : load_default_path();
+    load_result file;
+    char error[320];
+    if (!load_block(path, &file)) {
+        return cli_fail(&bench_command, "%s: %s", path, file.error);
+    }
+    block_bench_options options = {.data = file.data,
+                                   .bytes = file.bytes,
+                                   .workers = o->workers,
+                                   .rounds = o->rounds,
+                                   .json = o->json};
+    bool fine = block_bench_run(&options, error, sizeof(error));
+    load_free(&file);
+    return fine ? cli_finish_output(&bench_command)
+                : cli_fail(&bench_command, "%s: %s", path, error);
+}
+
+static const bench_cmd_entry bench_cmd_entries[] = {{"block", bench_cmd_block}};
+
+/* As many workers as this process may run on CPUs. */
+static uint32_t bench_cmd_num_cpus(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) != 0) {
+        return 1;
+    }
+    int count = CPU_COUNT(&set);
+    return count < YOKE_WORKERS_MAX ? (uint32_t)count : YOKE_WORKERS_MAX;
+}
+
+static int bench_cmd_set(bench_cmd_options *o, int option, const char *value)
+{
+    switch (option) {
+    case 'w':
+        if (!cli_parse_number(value, 1, YOKE_WORKERS_MAX, &o->workers)) {
+            return cli_misuse(&bench_command, "--workers is a number from 1 to %d, not %s",
+                              YOKE_WORKERS_MAX, value);
+        }
+        break;
+    case 'r':
+        if (!cli_parse_number(value, 1, BENCH_CMD_ROUNDS_MAX, &o->rounds)) {
+            return cli_misuse(&bench_command, "--rounds is a number from 1 to %d, not %s",
+                              BENCH_CMD_ROUNDS_MAX, value);
+        }
+        break;
+    case 'j':
+        o->json = true;
+        break;
+    default:
+        o->help = true;
+    }
+    return CLI_DONE;
+}
+
+static int bench_cmd_parse(bench_cmd_options *o, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"workers", required_argument, NULL, 'w'},
+        {"rounds", required_argument, NULL, 'r'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+        if (option == '?' || option == ':') {
+            return cli_bad_option(&bench_command, option, argv);
+        }
+        int code = bench_cmd_set(o, option, optarg);
+        if (code != CLI_DONE) {
+            return code;
+        }
+    }
+    if (argc - optind > 2) {
+        return cli_misuse(&bench_command, "one file at a time, not also %s", argv[optind + 2]);
+    }
+    return CLI_DONE;
+}
+
+/* Runs the bench of that name, or all where there is none. */
+static int bench_cmd_run(bench_cmd_options *o, const char *name, const char *path)
+{
+    bool found = false;
+    o->path = path;
+    for (size_t i = 0; i < sizeof(bench_cmd_entries) / sizeof(bench_cmd_entries[0]); i++) {
+        if (name == NULL || strcmp(bench_cmd_entries[i].name, name) == 0) {
+            int code = bench_cmd_entries[i].run(o);
+            if (code != CLI_DONE) {
+                return code;
+            }
+            found = true;
+        }
+    }
+    return found ? CLI_DONE : cli_misuse(&bench_command, "there is no bench %s", name);
+}
+
+static int bench_cmd(int argc, char **argv)
+{
+    bench_cmd_options o = {.workers = bench_cmd_num_cpus(), .rounds = BENCH_CMD_ROUNDS};
+    int code = bench_cmd_parse(&o, argc, argv);
+    if (code != CLI_DONE) {
+        return code;
+    }
+    if (o.help) {
+        cli_print_help(stdout, &bench_command);
+        return CLI_DONE;
+    }
+    return bench_cmd_run(&o, optind < argc ? argv[optind] : NULL,
+                         optind + 1 < argc ? argv[optind + 1] : NULL);
+}
+
+const cli_command bench_command = {
+    .name = "bench",
+    .usage = "[NAME [FILE]] [--workers N] [--rounds N] [--json]",
+    .summary = "measure yoke beside its peers",
+    .details =
+        "Without a NAME all benches run:\n"
+        "  block          a whole block, by yoke and by a plain loop over libsecp256k1, on one\n"
+        "                 thread and on N; FILE as in `yoke block`\n"
+        "  --workers N    the larger number of threads; default: one for each CPU\n"
+        "  --rounds N     rounds, each running every case once; default: 11\n"
+        "  --json         print rows as JSON objects, one a line\n",
+    .run = bench_cmd,
+};

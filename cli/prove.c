@@ -1,0 +1,698 @@
+/*
+ * The prover: turns a block into jobs, stage by stage.
+ * Owns the buffers its jobs read and write; they grow to the largest block seen and stay. Only the
+ * calling thread touches it; workers touch what a submitted job names.
+ * Always holds: a stage has waited for its jobs before it returns, failed or not, so nothing that
+ * a job uses is changed or freed under it. Memory is bounded by the block's limits: preimages,
+ * which could be a thousand times the block, pass through a ring of PROVE_CHUNKS chunks.
+ * Costs: the host's own work (parsing, finding spends, building preimages) is about 2 % of the
+ * workers' for a full block; the second and third run while workers hash.
+ */
+#include "cli/prove.h"
+
+#include "cli/bitcoin/hex.h"
+#include "cli/bitcoin/merkle.h"
+#include "cli/bitcoin/pow.h"
+#include "cli/clock.h"
+
+#include <yoke/tasks.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROVE_CHUNKS 4
+#define PROVE_CHUNK_BYTES ((size_t)512 << 10) /* a chunk goes to the workers once it has these */
+#define PROVE_CHUNK_ITEMS 1024u               /* or these */
+
+/* Signatures a job: about a millisecond's work, so that the last jobs end close together. */
+#define PROVE_SIGNATURES_PER_JOB 32u
+
+#define PROVE_PROGRESS_NS 100000000u
+
+/* BIP 141 holds from this height on; before it, a commitment without witnesses means nothing. */
+#define PROVE_BIP141_HEIGHT 481824
+
+typedef struct prove_buffer {
+    void *data;
+    size_t room;
+} prove_buffer;
+
+/* Preimages on their way through the workers. */
+typedef struct prove_chunk {
+    prove_buffer bytes;
+    yoke_span spans[PROVE_CHUNK_ITEMS];
+    size_t used;
+    uint32_t count;
+    yoke_job job;
+    yoke_group group;
+} prove_chunk;
+
+struct prove {
+    yoke_runtime *rt;
+    const yoke_type *sha256d;
+    const yoke_type *sha256d_ragged;
+    const yoke_type *verify;
+    uint32_t job_flags;
+    prove_progress progress;
+    void *progress_user;
+
+    block block;
+    spends spends;
+    prove_buffer txids;     /* a hash a transaction, and one for padding */
+    prove_buffer wtxids;    /* the same */
+    prove_buffer stripped;  /* transactions without their witnesses */
+    prove_buffer spans;     /* one a transaction */
+    prove_buffer levels[2]; /* Merkle levels above the leaves, in turns */
+    prove_buffer order;     /* transactions by txid */
+    prove_buffer spend_list;
+    prove_buffer digests; /* a signature hash a spend */
+    prove_buffer keys;    /* a span a spend */
+    prove_buffer signatures;
+    prove_buffer verdicts; /* a byte a spend */
+    prove_buffer jobs;
+    prove_buffer job_list;
+    prove_chunk chunks[PROVE_CHUNKS];
+
+    /* The run. */
+    prove_report *report;
+    block_error *error;
+    prove_stage stage;
+    uint64_t stage_start_ns;
+    uint64_t items_before; /* what the runtime had run when the stage began */
+};
+
+static const char *const prove_stage_names[] = {
+#define PROVE_STAGE_NAME(name, text, items) text,
+    PROVE_STAGE_MAP(PROVE_STAGE_NAME)
+#undef PROVE_STAGE_NAME
+};
+
+static const char *const prove_stage_item_names[] = {
+#define PROVE_STAGE_ITEMS(name, text, items) items,
+    PROVE_STAGE_MAP(PROVE_STAGE_ITEMS)
+#undef PROVE_STAGE_ITEMS
+};
+
+const char *prove_stage_name(prove_stage stage)
+{
+    return prove_stage_names[stage];
+}
+
+const char *prove_stage_items(prove_stage stage)
+{
+    return prove_stage_item_names[stage];
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Failures, time, waiting
+ */
+
+/* The block is at fault. */
+#define prove_invalid(p, ...) (block_error_set((p)->error, __VA_ARGS__), PROVE_INVALID)
+
+/* The runtime or the machine is. */
+static prove_verdict prove_broken(prove *p, const char *text)
+{
+    block_error_set(p->error, SIZE_MAX, BLOCK_NOWHERE, BLOCK_NOWHERE, "stage %s: %s",
+                    prove_stage_name(p->stage), text);
+    return PROVE_BROKEN;
+}
+
+static uint64_t prove_items_run(const prove *p)
+{
+    yoke_stats stats = {.struct_bytes = sizeof(stats)};
+    return yoke_stats_read(p->rt, &stats) == YOKE_OK ? stats.items_run : 0;
+}
+
+static void prove_begin(prove *p, prove_stage stage)
+{
+    p->stage = stage;
+    p->stage_start_ns = clock_ns();
+    p->items_before = p->progress != NULL ? prove_items_run(p) : 0;
+}
+
+static prove_verdict prove_end(prove *p, uint64_t items)
+{
+    p->report->stages[p->stage].items = items;
+    p->report->stages[p->stage].ns = clock_ns() - p->stage_start_ns;
+    return PROVE_VALID;
+}
+
+/* A buffer of at least that size, contents undefined; false if memory is out. */
+static bool prove_room(prove_buffer *buffer, size_t bytes)
+{
+    if (bytes <= buffer->room) {
+        return true;
+    }
+    free(buffer->data);
+    buffer->data = malloc(bytes);
+    buffer->room = buffer->data != NULL ? bytes : 0;
+    return buffer->data != NULL;
+}
+
+/* Waits for a group, reporting progress; `total`: the items of the stage. */
+static prove_verdict prove_wait(prove *p, yoke_group *group, uint64_t total)
+{
+    uint64_t timeout_ns = p->progress != NULL ? PROVE_PROGRESS_NS : YOKE_FOREVER;
+    yoke_status status = yoke_group_wait(p->rt, group, timeout_ns);
+    while (status == YOKE_TIMEOUT) {
+        uint64_t done = prove_items_run(p) - p->items_before;
+        p->progress(p->progress_user, p->stage, done < total ? done : total, total);
+        status = yoke_group_wait(p->rt, group, timeout_ns);
+    }
+    return status == YOKE_OK ? PROVE_VALID : prove_broken(p, yoke_status_text(status));
+}
+
+/* Submits one job and, if that works, counts it into the group. */
+static prove_verdict prove_submit(prove *p, yoke_job *job)
+{
+    job->flags |= p->job_flags;
+    yoke_status status = yoke_submit(p->rt, &job, 1);
+    return status == YOKE_OK ? PROVE_VALID : prove_broken(p, yoke_status_text(status));
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Parse, header
+ */
+
+static bool prove_reserve(prove *p)
+{
+    size_t txs = p->block.num_txs;
+    size_t inputs = p->block.num_inputs;
+    size_t jobs = inputs / PROVE_SIGNATURES_PER_JOB + 1;
+    return prove_room(&p->txids, 32 * (txs + 1)) && prove_room(&p->wtxids, 32 * (txs + 1)) &&
+           prove_room(&p->stripped, p->block.bytes) &&
+           prove_room(&p->spans, txs * sizeof(yoke_span)) &&
+           prove_room(&p->levels[0], 32 * (txs / 2 + 2)) &&
+           prove_room(&p->levels[1], 32 * (txs / 2 + 2)) &&
+           prove_room(&p->order, txs * sizeof(uint32_t)) &&
+           prove_room(&p->spend_list, inputs * sizeof(spend)) &&
+           prove_room(&p->digests, 32 * inputs) &&
+           prove_room(&p->keys, inputs * sizeof(yoke_span)) &&
+           prove_room(&p->signatures, inputs * sizeof(yoke_span)) &&
+           prove_room(&p->verdicts, inputs) && prove_room(&p->jobs, jobs * sizeof(yoke_job)) &&
+           prove_room(&p->job_list, jobs * sizeof(yoke_job *));
+}
+
+static prove_verdict prove_parse(prove *p, const uint8_t *data, size_t bytes)
+{
+    block *b = &p->block;
+    prove_report *r = p->report;
+    prove_begin(p, PROVE_PARSE);
+    if (!block_parse(b, data, bytes, p->error)) {
+        return PROVE_INVALID;
+    }
+    r->version = b->version;
+    r->time = b->time;
+    r->bits = b->bits;
+    r->bytes = (uint32_t)b->bytes;
+    r->weight = b->weight;
+    r->num_txs = b->num_txs;
+    r->num_witness_txs = b->num_witness_txs;
+    r->num_inputs = b->num_inputs - 1;
+    r->num_outputs = b->num_outputs;
+    r->has_height = block_height(b, &r->height);
+    memcpy(r->merkle_root, b->data + BLOCK_AT_MERKLE_ROOT, 32);
+    if (!prove_reserve(p)) {
+        return prove_broken(p, "out of memory");
+    }
+    return prove_end(p, b->num_txs);
+}
+
+static prove_verdict prove_header(prove *p)
+{
+    prove_begin(p, PROVE_HEADER);
+    yoke_span span = {.data = p->block.data, .bytes = BLOCK_HEADER_BYTES};
+    yoke_group group = {{0}};
+    yoke_job job = yoke_job(.type = p->sha256d_ragged, .in = {&span}, .out = p->report->hash,
+                            .num_items = 1, .group = &group);
+    prove_verdict verdict = prove_submit(p, &job);
+    if (verdict == PROVE_VALID) {
+        verdict = prove_wait(p, &group, 1);
+    }
+    if (verdict != PROVE_VALID) {
+        return verdict;
+    }
+    pow_result work = pow_check(p->report->hash, p->block.bits);
+    if (work != POW_MET) {
+        return prove_invalid(p, BLOCK_AT_BITS, BLOCK_NOWHERE, BLOCK_NOWHERE, "%s", pow_text(work));
+    }
+    return prove_end(p, 1);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Txids, Merkle root
+ */
+
+/* A span for each transaction as a txid hashes it; those with witnesses are copied without. */
+static void prove_strip(prove *p)
+{
+    yoke_span *spans = p->spans.data;
+    uint8_t *out = p->stripped.data;
+    for (uint32_t t = 0; t < p->block.num_txs; t++) {
+        const block_tx *tx = &p->block.txs[t];
+        spans[t] = (yoke_span){.data = tx->data, .bytes = tx->bytes};
+        if (tx->has_witness) {
+            spans[t] = (yoke_span){.data = out, .bytes = block_tx_stripped_bytes(tx)};
+            block_tx_strip(tx, out);
+            out += spans[t].bytes;
+        }
+    }
+}
+
+/* Hashes the transactions; the host looks for the inputs it can prove meanwhile. */
+static prove_verdict prove_txids(prove *p)
+{
+    prove_begin(p, PROVE_TXIDS);
+    uint32_t num = p->block.num_txs;
+    prove_strip(p);
+    yoke_group group = {{0}};
+    yoke_job job = yoke_job(.type = p->sha256d_ragged, .in = {p->spans.data}, .out = p->txids.data,
+                            .num_items = num, .group = &group);
+    prove_verdict verdict = prove_submit(p, &job);
+    if (verdict != PROVE_VALID) {
+        return verdict;
+    }
+    p->spends.list = p->spend_list.data;
+    spends_find(&p->block, &p->spends);
+    verdict = prove_wait(p, &group, num);
+    return verdict == PROVE_VALID ? prove_end(p, num) : verdict;
+}
+
+/* Where the first twins of a Merkle tree are; level: 0 at the leaves; -1: there are none. */
+typedef struct prove_twins {
+    int level;
+    size_t pair;
+} prove_twins;
+
+/*
+ * Reduces num leaves, with room for one more, to *root (which is in a buffer of the prover's).
+ * *hashes counts what was hashed. twins may be NULL.
+ */
+static prove_verdict prove_tree(prove *p, uint8_t *leaves, size_t num, const uint8_t **root,
+                                uint64_t *hashes, prove_twins *twins)
+{
+    uint8_t *level = leaves;
+    for (int i = 0; num > 1; i++) {
+        if (twins != NULL && twins->level < 0 && merkle_has_twins(level, num, &twins->pair)) {
+            twins->level = i;
+        }
+        num = merkle_pad(level, num);
+        uint8_t *above = p->levels[i % 2].data;
+        yoke_group group = {{0}};
+        yoke_job job = yoke_job(.type = p->sha256d, .in = {level}, .out = above,
+                                .num_items = (uint32_t)num, .group = &group);
+        prove_verdict verdict = prove_submit(p, &job);
+        if (verdict == PROVE_VALID) {
+            verdict = prove_wait(p, &group, *hashes + num);
+        }
+        if (verdict != PROVE_VALID) {
+            return verdict;
+        }
+        *hashes += num;
+        level = above;
+    }
+    *root = level;
+    return PROVE_VALID;
+}
+
+static prove_verdict prove_wrong_root(prove *p, const uint8_t *root)
+{
+    char stated[65];
+    char computed[65];
+    hex_hash(p->report->merkle_root, stated);
+    hex_hash(root, computed);
+    return prove_invalid(p, BLOCK_AT_MERKLE_ROOT, BLOCK_NOWHERE, BLOCK_NOWHERE,
+                         "the header's Merkle root is %s, that of the transactions %s", stated,
+                         computed);
+}
+
+static prove_verdict prove_merkle(prove *p)
+{
+    prove_begin(p, PROVE_MERKLE);
+    const uint8_t *root = NULL;
+    uint64_t hashes = 0;
+    prove_twins twins = {.level = -1};
+    prove_verdict verdict = prove_tree(p, p->txids.data, p->block.num_txs, &root, &hashes, &twins);
+    if (verdict != PROVE_VALID) {
+        return verdict;
+    }
+    if (memcmp(root, p->report->merkle_root, 32) != 0) {
+        return prove_wrong_root(p, root);
+    }
+    if (twins.level >= 0) {
+        uint32_t second = (uint32_t)(2 * twins.pair + 1) << twins.level;
+        return prove_invalid(p, (size_t)(p->block.txs[second].data - p->block.data), second,
+                             BLOCK_NOWHERE,
+                             "transactions from here on are listed twice, which leaves the "
+                             "Merkle root as it was (CVE-2012-2459)");
+    }
+    return prove_end(p, hashes);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Witness commitment (BIP 141)
+ */
+
+/* Hashes the transactions that have witnesses; the others' wtxid is their txid. */
+static prove_verdict prove_wtxids(prove *p, uint64_t *hashes)
+{
+    uint8_t *wtxids = p->wtxids.data;
+    const uint8_t *txids = p->txids.data;
+    yoke_span *spans = p->spans.data;
+    uint32_t num = 0;
+    /* Hashed into the front, then moved to their places from the last one back. */
+    for (uint32_t t = 1; t < p->block.num_txs; t++) {
+        const block_tx *tx = &p->block.txs[t];
+        if (tx->has_witness) {
+            spans[num++] = (yoke_span){.data = tx->data, .bytes = tx->bytes};
+        }
+    }
+    *hashes += num;
+    if (num > 0) {
+        yoke_group group = {{0}};
+        yoke_job job = yoke_job(.type = p->sha256d_ragged, .in = {spans}, .out = wtxids,
+                                .num_items = num, .group = &group);
+        prove_verdict verdict = prove_submit(p, &job);
+        if (verdict == PROVE_VALID) {
+            verdict = prove_wait(p, &group, num);
+        }
+        if (verdict != PROVE_VALID) {
+            return verdict;
+        }
+    }
+    for (uint32_t t = p->block.num_txs; t-- > 1;) {
+        const uint8_t *from = txids + 32 * (size_t)t;
+        if (p->block.txs[t].has_witness) {
+            from = wtxids + 32 * (size_t)--num;
+        }
+        memmove(wtxids + 32 * (size_t)t, from, 32);
+    }
+    memset(wtxids, 0, 32); /* the coinbase's, by definition */
+    return PROVE_VALID;
+}
+
+/* The hash of the witness root and the reserved value must be what the coinbase commits to. */
+static prove_verdict prove_commitment(prove *p, const uint8_t *commitment, const uint8_t *reserved,
+                                      uint64_t *hashes)
+{
+    const uint8_t *root = NULL;
+    prove_verdict verdict = prove_wtxids(p, hashes);
+    if (verdict == PROVE_VALID) {
+        verdict = prove_tree(p, p->wtxids.data, p->block.num_txs, &root, hashes, NULL);
+    }
+    if (verdict != PROVE_VALID) {
+        return verdict;
+    }
+    uint8_t pair[64];
+    uint8_t computed[32];
+    memcpy(pair, root, 32);
+    memcpy(pair + 32, reserved, 32);
+    yoke_group group = {{0}};
+    yoke_job job = yoke_job(.type = p->sha256d, .in = {pair}, .out = computed, .num_items = 1,
+                            .group = &group);
+    verdict = prove_submit(p, &job);
+    if (verdict == PROVE_VALID) {
+        verdict = prove_wait(p, &group, *hashes + 1);
+    }
+    if (verdict == PROVE_VALID && memcmp(computed, commitment, 32) != 0) {
+        return prove_invalid(p, (size_t)(commitment - p->block.data), 0, BLOCK_NOWHERE,
+                             "the coinbase commits to other witnesses than the block has");
+    }
+    *hashes += 1;
+    return verdict;
+}
+
+static prove_verdict prove_witness_stage(prove *p)
+{
+    const block *b = &p->block;
+    prove_report *r = p->report;
+    prove_begin(p, PROVE_WITNESS);
+    const uint8_t *commitment = block_witness_commitment(b);
+    const uint8_t *reserved = block_witness_reserved(b);
+    bool is_bound = b->num_witness_txs > 0 || (r->has_height && r->height >= PROVE_BIP141_HEIGHT);
+    if (commitment == NULL && b->num_witness_txs > 0) {
+        return prove_invalid(p, (size_t)(b->txs[0].data - b->data), 0, BLOCK_NOWHERE,
+                             "the block has witnesses, but its coinbase commits to none");
+    }
+    if (commitment == NULL || !is_bound) {
+        r->witness = commitment == NULL ? PROVE_WITNESS_NONE : PROVE_WITNESS_UNCHECKED;
+        return prove_end(p, 0);
+    }
+    if (reserved == NULL) {
+        return prove_invalid(p, (size_t)(b->txs[0].data - b->data), 0, 0,
+                             "the coinbase's witness is not the one value of 32 bytes that a "
+                             "commitment needs");
+    }
+    uint64_t hashes = 0;
+    prove_verdict verdict = prove_commitment(p, commitment, reserved, &hashes);
+    if (verdict != PROVE_VALID) {
+        return verdict;
+    }
+    r->witness = PROVE_WITNESS_RIGHT;
+    return prove_end(p, hashes);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Signature hashes
+ */
+
+/* Sends a chunk's preimages to the workers; `first` is the spend of its first one. */
+static prove_verdict prove_chunk_send(prove *p, prove_chunk *chunk, uint32_t first)
+{
+    chunk->job = yoke_job(.type = p->sha256d_ragged, .in = {chunk->spans},
+                          .out = (uint8_t *)p->digests.data + 32 * (size_t)first,
+                          .num_items = chunk->count, .group = &chunk->group);
+    return prove_submit(p, &chunk->job);
+}
+
+static void prove_chunk_add(prove_chunk *chunk, const sighash_subject *subject)
+{
+    uint8_t *out = (uint8_t *)chunk->bytes.data + chunk->used;
+    size_t bytes = sighash_bytes(subject);
+    sighash_write(subject, out);
+    chunk->spans[chunk->count++] = (yoke_span){.data = out, .bytes = bytes};
+    chunk->used += bytes;
+}
+
+static bool prove_chunk_is_full(const prove_chunk *chunk)
+{
+    return chunk->used >= PROVE_CHUNK_BYTES || chunk->count == PROVE_CHUNK_ITEMS;
+}
+
+/* Waits until a chunk's last job is done, and empties it. */
+static prove_verdict prove_chunk_take(prove *p, prove_chunk *chunk)
+{
+    prove_verdict verdict = prove_wait(p, &chunk->group, p->spends.num);
+    chunk->used = 0;
+    chunk->count = 0;
+    return verdict;
+}
+
+static void prove_add_spans(prove *p, uint32_t i)
+{
+    const script_claim *claim = &p->spends.list[i].claim;
+    ((yoke_span *)p->keys.data)[i] =
+        (yoke_span){.data = claim->key.data, .bytes = claim->key.bytes};
+    ((yoke_span *)p->signatures.data)[i] =
+        (yoke_span){.data = claim->signature.data, .bytes = claim->signature.bytes};
+}
+
+/*
+ * Builds preimages in one chunk while the workers hash the others. A chunk's digests are written
+ * in one row, so a digest that is not computed (SINGLE's "one") ends a chunk.
+ */
+static prove_verdict prove_preimages(prove *p)
+{
+    uint32_t turn = 0;
+    prove_chunk *chunk = &p->chunks[0];
+    for (uint32_t i = 0; i < p->spends.num; i++) {
+        sighash_subject subject = spends_subject(&p->block, &p->spends.list[i]);
+        bool is_one = sighash_is_one(&subject);
+        prove_add_spans(p, i);
+        if (is_one) {
+            memcpy((uint8_t *)p->digests.data + 32 * (size_t)i, sighash_one, 32);
+        } else {
+            prove_chunk_add(chunk, &subject);
+        }
+        uint32_t end = is_one ? i : i + 1;
+        bool is_last = i + 1 == p->spends.num;
+        if (chunk->count == 0 || !(is_one || is_last || prove_chunk_is_full(chunk))) {
+            continue;
+        }
+        prove_verdict verdict = prove_chunk_send(p, chunk, end - chunk->count);
+        chunk = &p->chunks[++turn % PROVE_CHUNKS];
+        if (verdict == PROVE_VALID) {
+            verdict = prove_chunk_take(p, chunk);
+        }
+        if (verdict != PROVE_VALID) {
+            return verdict;
+        }
+    }
+    return PROVE_VALID;
+}
+
+static prove_verdict prove_sighashes(prove *p)
+{
+    prove_begin(p, PROVE_SIGHASHES);
+    if (!spends_check_coins(&p->block, p->txids.data, p->order.data, &p->spends, p->error)) {
+        return PROVE_INVALID;
+    }
+    memcpy(p->report->kinds, p->spends.kinds, sizeof(p->report->kinds));
+    size_t room = PROVE_CHUNK_BYTES + sighash_bytes_max(&p->block, SCRIPT_P2PKH_BYTES);
+    for (uint32_t i = 0; i < PROVE_CHUNKS; i++) {
+        p->chunks[i].used = 0;
+        p->chunks[i].count = 0;
+        p->chunks[i].group = (yoke_group){{0}};
+        if (!prove_room(&p->chunks[i].bytes, room)) {
+            return prove_broken(p, "out of memory");
+        }
+    }
+    prove_verdict verdict = prove_preimages(p);
+    for (uint32_t i = 0; i < PROVE_CHUNKS; i++) {
+        prove_verdict waited = prove_wait(p, &p->chunks[i].group, p->spends.num);
+        verdict = verdict == PROVE_VALID ? waited : verdict;
+    }
+    return verdict == PROVE_VALID ? prove_end(p, p->spends.num) : verdict;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Signatures
+ */
+
+/* Fills in the jobs for all spends; returns how many. */
+static uint32_t prove_signature_jobs(prove *p, yoke_group *group,
+                                     const yoke_secp256k1_params *params)
+{
+    yoke_job *jobs = p->jobs.data;
+    yoke_job **list = p->job_list.data;
+    uint32_t num = 0;
+    for (uint32_t i = 0; i < p->spends.num; i += PROVE_SIGNATURES_PER_JOB) {
+        uint32_t left = p->spends.num - i;
+        jobs[num] =
+            yoke_job(.flags = p->job_flags, .type = p->verify,
+                     .in = {(uint8_t *)p->digests.data + 32 * (size_t)i,
+                            (yoke_span *)p->keys.data + i, (yoke_span *)p->signatures.data + i},
+                     .out = (uint8_t *)p->verdicts.data + i,
+                     .num_items = left < PROVE_SIGNATURES_PER_JOB ? left : PROVE_SIGNATURES_PER_JOB,
+                     .group = group, .params = params, .params_bytes = sizeof(*params));
+        list[num] = &jobs[num];
+        num++;
+    }
+    return num;
+}
+
+/* Counts the verdicts; the first that is not "valid" makes the error. */
+static prove_verdict prove_count(prove *p)
+{
+    const uint8_t *verdicts = p->verdicts.data;
+    const spend *first = NULL;
+    const char *what = "";
+    for (uint32_t i = 0; i < p->spends.num; i++) {
+        if (verdicts[i] == YOKE_SECP256K1_VALID) {
+            p->report->num_verified++;
+            continue;
+        }
+        p->report->num_failed++;
+        if (first == NULL) {
+            first = &p->spends.list[i];
+            what = verdicts[i] == YOKE_SECP256K1_MALFORMED
+                       ? "the signature or the key cannot be decoded"
+                       : "the signature does not hold";
+        }
+    }
+    if (first == NULL) {
+        return PROVE_VALID;
+    }
+    return prove_invalid(p, spends_offset(&p->block, first), first->transaction, first->input,
+                         "%s (%u of %u inputs fail)", what, p->report->num_failed, p->spends.num);
+}
+
+static prove_verdict prove_signatures(prove *p)
+{
+    prove_begin(p, PROVE_SIGNATURES);
+    yoke_secp256k1_params params = {
+        .encoding = spends_are_strict(&p->block) ? YOKE_SECP256K1_DER : YOKE_SECP256K1_DER_LAX};
+    yoke_group group = {{0}};
+    uint32_t num = prove_signature_jobs(p, &group, &params);
+    if (num > 0) {
+        yoke_status status = yoke_submit(p->rt, p->job_list.data, num);
+        if (status != YOKE_OK) {
+            return prove_broken(p, yoke_status_text(status));
+        }
+    }
+    prove_verdict verdict = prove_wait(p, &group, p->spends.num);
+    if (verdict == PROVE_VALID) {
+        prove_end(p, p->spends.num);
+        verdict = prove_count(p);
+    }
+    return verdict;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * The whole
+ */
+
+prove *prove_create(yoke_runtime *rt, uint32_t job_flags)
+{
+    prove *p = calloc(1, sizeof(*p));
+    if (p == NULL) {
+        return NULL;
+    }
+    p->rt = rt;
+    p->job_flags = job_flags;
+    p->sha256d = yoke_type_find(rt, "sha256d");
+    p->sha256d_ragged = yoke_type_find(rt, "sha256d_ragged");
+    p->verify = yoke_type_find(rt, "secp256k1_verify");
+    if (p->sha256d == NULL || p->sha256d_ragged == NULL || p->verify == NULL) {
+        prove_destroy(&p);
+    }
+    return p;
+}
+
+void prove_destroy(prove **pointer)
+{
+    prove *p = *pointer;
+    if (p == NULL) {
+        return;
+    }
+    prove_buffer *buffers[] = {&p->txids,     &p->wtxids,    &p->stripped,   &p->spans,
+                               &p->levels[0], &p->levels[1], &p->order,      &p->spend_list,
+                               &p->digests,   &p->keys,      &p->signatures, &p->verdicts,
+                               &p->jobs,      &p->job_list};
+    for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
+        free(buffers[i]->data);
+    }
+    for (uint32_t i = 0; i < PROVE_CHUNKS; i++) {
+        free(p->chunks[i].bytes.data);
+    }
+    block_finish(&p->block);
+    free(p);
+    *pointer = NULL;
+}
+
+void prove_set_progress(prove *p, prove_progress progress, void *user)
+{
+    p->progress = progress;
+    p->progress_user = user;
+}
+
+prove_verdict prove_run(prove *p, const uint8_t *data, size_t bytes, prove_report *report,
+                        block_error *error)
+{
+    static prove_verdict (*const stages[])(prove *) = {
+        prove_header,        prove_txids,     prove_merkle,
+        prove_witness_stage, prove_sighashes, prove_signatures,
+    };
+    uint64_t start_ns = clock_ns();
+    *report = (prove_report){.bytes = 0};
+    p->report = report;
+    p->error = error;
+    prove_verdict verdict = prove_parse(p, data, bytes);
+    for (size_t i = 0; verdict == PROVE_VALID && i < sizeof(stages) / sizeof(stages[0]); i++) {
+        verdict = stages[i](p);
+    }
+    report->total_ns = clock_ns() - start_ns;
+    return verdict;
+}
