@@ -1,0 +1,146 @@
+/*
+ * The policy's defaults, ranges and rows, all expanded from YOKE_POLICY_MAP.
+ * Owns constants only; pure, any thread.
+ * Always holds: the defaults pass the check; a policy that passes it can be used without another
+ * look at its ranges.
+ * Costs a walk over some ten keys; called when a policy is read and when a runtime is created.
+ */
+#include "policy.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define POLICY_WORD(name, word) word,
+static const char *const policy_routing_mode_words[] = {POLICY_ROUTING_MODE_MAP(POLICY_WORD)};
+#undef POLICY_WORD
+
+#define POLICY_WORDS_U32(section, name) NULL
+#define POLICY_WORDS_U64(section, name) NULL
+#define POLICY_WORDS_BOOL(section, name) NULL
+#define POLICY_WORDS_ENUM(section, name) policy_##section##_##name##_words
+#define POLICY_WORDS_TEXT(section, name) NULL
+
+#define POLICY_IS_RESTART false
+#define POLICY_IS_LIVE true
+
+#define POLICY_NONE(...)
+
+#define POLICY_ROW(section_, name_, kind_, min_, max_, default_, unit_, when_, text_)              \
+    {                                                                                              \
+        .section = #section_,                                                                      \
+        .name = #name_,                                                                            \
+        .unit = unit_,                                                                             \
+        .text = text_,                                                                             \
+        .words = POLICY_WORDS_##kind_(section_, name_),                                            \
+        .min = min_,                                                                               \
+        .max = max_,                                                                               \
+        .offset = offsetof(yoke_policy, section_.name_),                                           \
+        .bytes = sizeof(((yoke_policy *)NULL)->section_.name_),                                    \
+        .kind = POLICY_##kind_,                                                                    \
+        .is_live = POLICY_IS_##when_,                                                              \
+    },
+
+const policy_key policy_keys[POLICY_NUM_KEYS] = {
+    YOKE_POLICY_MAP(POLICY_NONE, POLICY_ROW, POLICY_NONE)};
+
+#define POLICY_SECTION_ROW(section, text) {#section, text},
+const policy_section policy_sections[POLICY_NUM_SECTIONS] = {
+    YOKE_POLICY_MAP(POLICY_SECTION_ROW, POLICY_NONE, POLICY_NONE)};
+
+#define POLICY_DEFAULT(section_, name_, kind_, min_, max_, default_, ...)                          \
+    .section_.name_ = default_,
+static const yoke_policy policy_defaults = {
+    YOKE_POLICY_MAP(POLICY_NONE, POLICY_DEFAULT, POLICY_NONE)};
+
+_Static_assert(sizeof(policy_routing_mode) == sizeof(uint32_t), "policy_number reads it as one");
+
+void policy_default(yoke_policy *policy)
+{
+    *policy = policy_defaults;
+}
+
+uint64_t policy_number(const yoke_policy *policy, const policy_key *key)
+{
+    const void *field = policy_text(policy, key);
+    switch (key->kind) {
+    case POLICY_U64:
+        return *(const uint64_t *)field;
+    case POLICY_BOOL: /* as a byte: what is wrong in a bool must be seen, not undefined */
+        return *(const unsigned char *)field;
+    default:
+        return *(const uint32_t *)field;
+    }
+}
+
+const char *policy_text(const yoke_policy *policy, const policy_key *key)
+{
+    return (const char *)policy + key->offset;
+}
+
+static void policy_describe_words(const policy_key *key, char *text, size_t text_bytes)
+{
+    int used = snprintf(text, text_bytes, "one of");
+    for (uint64_t i = 0; i <= key->max && used > 0 && (size_t)used < text_bytes; i++) {
+        used += snprintf(text + used, text_bytes - (size_t)used, "%s %s", i == 0 ? "" : ",",
+                         key->words[i]);
+    }
+}
+
+void policy_describe(const policy_key *key, char *text, size_t text_bytes)
+{
+    switch (key->kind) {
+    case POLICY_BOOL:
+        snprintf(text, text_bytes, "true or false");
+        break;
+    case POLICY_ENUM:
+        policy_describe_words(key, text, text_bytes);
+        break;
+    case POLICY_TEXT:
+        snprintf(text, text_bytes, "text of at most %" PRIu64 " bytes without control characters",
+                 key->max);
+        break;
+    default:
+        snprintf(text, text_bytes, "a whole number from %" PRIu64 " to %" PRIu64, key->min,
+                 key->max);
+    }
+}
+
+bool policy_number_is_good(const policy_key *key, uint64_t number)
+{
+    return number >= key->min && number <= key->max;
+}
+
+bool policy_text_is_good(const policy_key *key, const char *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        if (byte < 0x20 || byte == 0x7f) {
+            return false;
+        }
+    }
+    return bytes >= key->min && bytes <= key->max;
+}
+
+static bool policy_key_is_good(const yoke_policy *policy, const policy_key *key)
+{
+    if (key->kind == POLICY_TEXT) {
+        const char *text = policy_text(policy, key);
+        return policy_text_is_good(key, text, strnlen(text, key->bytes));
+    }
+    return policy_number_is_good(key, policy_number(policy, key));
+}
+
+yoke_status policy_check(const yoke_policy *policy, char *message, size_t message_bytes)
+{
+    for (size_t i = 0; i < POLICY_NUM_KEYS; i++) {
+        const policy_key *key = &policy_keys[i];
+        if (!policy_key_is_good(policy, key)) {
+            char allowed[128];
+            policy_describe(key, allowed, sizeof(allowed));
+            snprintf(message, message_bytes, "%s.%s: must be %s", key->section, key->name, allowed);
+            return YOKE_INVALID;
+        }
+    }
+    return YOKE_OK;
+}
