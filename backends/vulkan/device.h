@@ -1,0 +1,43 @@
+/*
+ * An open device: its queue, its functions, and what the other files keep with it.
+ */
+#ifndef YOKE_BACKENDS_VULKAN_DEVICE_H
+#define YOKE_BACKENDS_VULKAN_DEVICE_H
+
+#include "backends/service.h"
+#include "cache.h"
+#include "instance.h"
+#include "volk_table.h"
+
+typedef struct vulkan_memory vulkan_memory;
+
+/* All of it is the submitter's. */
+struct backend_device {
+    backend_instance *instance;
+    const vulkan_probe *probe;
+    VkDevice device;
+    struct VolkDeviceTable vk;
+    VkQueue queue;
+    VkPipelineLayout layout; /* no descriptors; a push constant of 8 bytes: the block's address */
+    vulkan_cache cache;
+    backend_kernel *kernels;
+    vulkan_memory *memories;
+
+    /* timeline.c's */
+    VkSemaphore timeline;
+    uint64_t submitted; /* the last value that was handed out */
+    uint32_t num_slots;
+    VkCommandPool pool;
+    VkCommandBuffer commands[BACKEND_SLOTS_MAX]; /* one a slot */
+
+    bool is_lost; /* from then on every verb but close and release answers YOKE_NO_DEVICE */
+};
+
+yoke_status vulkan_device_open(backend_instance *instance, uint32_t index,
+                               const backend_open_options *options, backend_device **device);
+yoke_status vulkan_device_close(backend_device *device);
+
+/* vulkan_result for the calls of a device: keeps in mind that it was lost, and logs that. */
+yoke_status vulkan_device_result(backend_device *device, VkResult result, const char *call);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * Opens libvulkan, lists its devices, reads each. One thread at a time; the list is constant from
+ * open to close. Of more than VULKAN_DEVICES_MAX devices the first are taken. Costs what the
+ * loader costs (loader.c) and a probe of each device.
+ */
+#include "instance.h"
+
+#include <stdio.h>
+
+#include "result.h"
+
+static size_t vulkan_instance_bytes(uint32_t num_devices)
+{
+    return sizeof(backend_instance) + num_devices * sizeof(vulkan_probe);
+}
+
+static yoke_status vulkan_instance_list(const vulkan_loader *loader, VkPhysicalDevice *devices,
+                                        uint32_t *count, char *why_not)
+{
+    *count = VULKAN_DEVICES_MAX;
+    VkResult result = loader->vkEnumeratePhysicalDevices(loader->instance, count, devices);
+    if (result == VK_INCOMPLETE) {
+        return YOKE_OK;
+    }
+    yoke_status status = vulkan_result(NULL, result, "vkEnumeratePhysicalDevices");
+    if (status != YOKE_OK && status != YOKE_NO_MEMORY) {
+        snprintf(why_not, BACKEND_WHY_BYTES, "vkEnumeratePhysicalDevices failed (VkResult %d)",
+                 (int)result);
+        return YOKE_UNSUPPORTED;
+    }
+    return status;
+}
+
+yoke_status vulkan_instance_open(const backend_host *host, backend_instance **instance,
+                                 uint32_t *count, char *why_not)
+{
+    VkPhysicalDevice devices[VULKAN_DEVICES_MAX];
+    vulkan_loader loader;
+    yoke_status status = vulkan_loader_open(&loader, why_not);
+    if (status != YOKE_OK) {
+        return status;
+    }
+    status = vulkan_instance_list(&loader, devices, count, why_not);
+    if (status == YOKE_OK) {
+        *instance = service_alloc(host, vulkan_instance_bytes(*count));
+        status = *instance == NULL ? YOKE_NO_MEMORY : YOKE_OK;
+    }
+    if (status != YOKE_OK) {
+        vulkan_loader_close(&loader);
+        return status;
+    }
+    (*instance)->host = *host;
+    (*instance)->loader = loader;
+    (*instance)->num_devices = *count;
+    for (uint32_t i = 0; i < *count; i++) {
+        vulkan_probe_read(host, &loader, devices[i], &(*instance)->devices[i]);
+    }
+    return YOKE_OK;
+}
+
+void vulkan_instance_close(backend_instance *instance)
+{
+    backend_host host = instance->host;
+    if (!instance->is_stuck) {
+        vulkan_loader_close(&instance->loader);
+    }
+    service_free(&host, instance, vulkan_instance_bytes(instance->num_devices));
+}
+
+void vulkan_instance_info(const backend_instance *instance, uint32_t index, backend_info *info)
+{
+    *info = instance->devices[index].info;
+}

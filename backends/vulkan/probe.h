@@ -1,0 +1,59 @@
+/*
+ * What a physical device is, what it can do, and whether it is fit for yoke.
+ */
+#ifndef YOKE_BACKENDS_VULKAN_PROBE_H
+#define YOKE_BACKENDS_VULKAN_PROBE_H
+
+#include "loader.h"
+
+#define VULKAN_CAPABILITIES_MAX 32
+
+/* Linked by vulkan_features_link; not to be copied after that. */
+typedef struct vulkan_features {
+    VkPhysicalDeviceFeatures2 core;
+    VkPhysicalDeviceVulkan11Features v11;
+    VkPhysicalDeviceVulkan12Features v12;
+} vulkan_features;
+
+/* X(field of vulkan_features): what is enabled where a device has it; the first three it must. */
+#define VULKAN_FEATURES_USED(X)                                                                    \
+    X(v12.timelineSemaphore)                                                                       \
+    X(v12.bufferDeviceAddress)                                                                     \
+    X(core.features.shaderInt64)                                                                   \
+    X(core.features.shaderInt16)                                                                   \
+    X(core.features.shaderFloat64)                                                                 \
+    X(v11.storageBuffer16BitAccess)                                                                \
+    X(v11.uniformAndStorageBuffer16BitAccess)                                                      \
+    X(v12.storageBuffer8BitAccess)                                                                 \
+    X(v12.uniformAndStorageBuffer8BitAccess)                                                       \
+    X(v12.shaderInt8)                                                                              \
+    X(v12.shaderBufferInt64Atomics)
+
+typedef struct vulkan_probe {
+    VkPhysicalDevice physical;
+    backend_info info;
+    /* The rest is set where the device is fit. */
+    vulkan_features features;                       /* found, and of them only those used */
+    uint32_t capabilities[VULKAN_CAPABILITIES_MAX]; /* of SPIR-V, that a kernel may declare */
+    uint32_t num_capabilities;
+    uint32_t queue_family;
+    uint32_t local_size_max;
+    VkPhysicalDeviceMemoryProperties memory;
+    VkDeviceSize allocation_bytes_max;
+    VkDeviceSize import_align; /* of imported host memory, bytes; 0: it cannot import */
+    uint32_t vendor, driver_version;
+    uint8_t driver_uuid[VK_UUID_SIZE];
+    uint8_t cache_uuid[VK_UUID_SIZE];
+} vulkan_probe;
+
+void vulkan_features_link(vulkan_features *features);
+
+void vulkan_probe_read(const backend_host *host, const vulkan_loader *loader,
+                       VkPhysicalDevice physical, vulkan_probe *probe);
+
+/* The memory type to use of those in type_bits, a mask: host-visible and coherent, cached if there
+ * is one. UINT32_MAX: none. Pure. */
+uint32_t vulkan_probe_memory_type(const VkPhysicalDeviceMemoryProperties *memory,
+                                  uint32_t type_bits);
+
+#endif
