@@ -6,6 +6,7 @@
  */
 #include "base.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void base_default_hook(const char *file, int line, const char *text)
@@ -51,6 +52,31 @@ const char *yoke_status_text(yoke_status status)
         YOKE_STATUS_MAP(BASE_TEXT)
     }
     return "not a status of this version";
+}
+
+const char *yoke_device_state_text(yoke_device_state state)
+{
+    switch (state) {
+#define BASE_DEVICE_TEXT(name, text)                                                               \
+    case YOKE_DEVICE_##name:                                                                       \
+        return text;
+        YOKE_DEVICE_STATE_MAP(BASE_DEVICE_TEXT)
+    }
+    return "unknown";
+}
+
+const char *base_cache_dir(const char *wanted, char path[BASE_PATH_BYTES])
+{
+    const char *cache = secure_getenv("XDG_CACHE_HOME"), *home = secure_getenv("HOME");
+    int bytes = 0;
+    if (wanted[0] != '\0') {
+        bytes = snprintf(path, BASE_PATH_BYTES, "%s", wanted);
+    } else if (cache != NULL && cache[0] == '/') {
+        bytes = snprintf(path, BASE_PATH_BYTES, "%s/yoke", cache);
+    } else if (home != NULL && home[0] == '/') {
+        bytes = snprintf(path, BASE_PATH_BYTES, "%s/.cache/yoke", home);
+    }
+    return bytes > 0 && bytes < BASE_PATH_BYTES ? path : NULL;
 }
 
 const char *yoke_version(void)

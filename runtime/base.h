@@ -26,13 +26,6 @@ yoke_status base_misuse_at(const char *file, int line, const char *text);
 #define base_misuse(text) YOKE_INVALID
 #endif
 
-/* Something that yoke itself promises to itself. Costs nothing but in checked builds. */
-#ifdef YOKE_CHECKED
-#define base_assert(condition) ((condition) ? (void)0 : (void)base_misuse(#condition))
-#else
-#define base_assert(condition) ((void)0)
-#endif
-
 static inline uint64_t base_now_ns(void)
 {
     struct timespec t;
@@ -48,6 +41,11 @@ static inline void base_cpu_relax(void)
     __asm__ volatile("yield");
 #endif
 }
+
+/* The folder for files that yoke may keep: `wanted`, or if that is "", yoke's in the user's cache
+ * folder. NULL: there is none. The only place where the library reads the environment. */
+#define BASE_PATH_BYTES 512
+const char *base_cache_dir(const char *wanted, char path[BASE_PATH_BYTES]);
 
 /* Spreads addresses over a table of `size` places; size is a power of two. */
 static inline uint32_t base_hash_address(const void *address, uint32_t size)

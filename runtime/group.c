@@ -10,8 +10,8 @@
 
 #define GROUP_AFTER (UINT64_C(1) << 63) /* jobs are deferred until the count is zero */
 
-typedef struct group_core {
-    _Atomic uint64_t word; /* count | GROUP_AFTER */
+typedef struct __attribute__((may_alias)) group_core { /* overlays yoke_group.reserved */
+    _Atomic uint64_t word;                             /* count | GROUP_AFTER */
     _Atomic int32_t status;
 } group_core;
 

@@ -2,7 +2,8 @@
  * The runtime's half of a job: claims, pending count, first failure.
  *
  * One mechanism serves splitting, balancing, cancelling and ending:
- *   claims   the job's unclaimed items [front, back) in one word. Workers claim from the back.
+ *   claims   the job's unclaimed items [front, back) in one word. Workers claim from the back,
+ *            GPUs from the front.
  *   pending  items not finished + tickets that name the job. Whoever takes it to zero settles the
  *            job; since a ticket counts, a job cannot be settled, and so freed, under a queue.
  *   stop     the first status that is not OK: of a kernel, a cancel, a deadline, a dependency, the
@@ -10,9 +11,9 @@
  * A job of one item has one ticket and never a second, so its ticket is its claim: it needs neither
  * claims nor pending, and no read-modify-write.
  *
- * Threads: job_begin_submitter by the submitting thread, before the job is published in a queue;
- * job_claim_back_any and job_add_ticket_any by a thread that holds a ticket; job_stop_any by a
- * ticket's holder or the job's owner.
+ * Threads: *_submitter by the submitting thread, before the job is published in a queue; the claims
+ * and job_add_ticket_any by a thread that holds a ticket; job_stop_any by a ticket's holder or the
+ * job's owner.
  *
  * Ordering ledger
  *   J1  outputs before settling    job_finish_any: fetch_sub (acq_rel)
@@ -29,16 +30,23 @@
 #include <stddef.h>
 
 #include "base.h"
+#include "type.h"
 
 /* Overlays yoke_job.reserved; `claims` to `params` fill the job's last cache line. */
-typedef struct job_core {
-    uint64_t item_cost; /* average, at least 1; unset where num_items is 1 */
-    uint64_t spare;
+typedef struct __attribute__((may_alias)) job_core {
+    uint64_t item_cost; /* average, at least 1; set where job_has_cost says so */
+    uint64_t unused;
     _Atomic uint64_t claims; /* front | back << 32 */
     _Atomic uint64_t pending;
-    yoke_job *next; /* in the one list the job is in: deferred, ready, completed */
+    union {
+        yoke_job *next; /* in the one list the job is in: deferred, ready, completed */
+        struct {
+            yoke_status status_before; /* what to restore if the submit is refused */
+            uint32_t route;            /* a route: where the job is to go */
+        } submit;                      /* until it is published */
+    };
     _Atomic int32_t stop;
-    yoke_status status_before; /* during yoke_submit: what to restore if it refuses */
+    uint32_t is_run; /* every item has run, on a GPU: it only has to be settled, on a worker */
     unsigned char params[YOKE_PARAMS_BYTES_MAX];
 } job_core;
 
@@ -51,6 +59,12 @@ _Static_assert(offsetof(yoke_job, reserved) + offsetof(job_core, claims) == 192,
 static inline job_core *job_core_of(yoke_job *job)
 {
     return (job_core *)(void *)job->reserved;
+}
+
+/* Whether item_cost is set: where nothing reads it, a job's cold line is left alone. */
+static inline bool job_has_cost(const yoke_job *job)
+{
+    return job->num_items > 1 || job->type->gpu.spirv != NULL;
 }
 
 /* The status field is the caller's plain enum; the runtime reads and writes it atomically. */
@@ -72,13 +86,14 @@ static inline void job_publish_status(yoke_job *job, yoke_status status)
     __atomic_store_n(&job->status, status, __ATOMIC_RELEASE); /* J2 */
 }
 
-/* Before its first ticket is published. stop: YOKE_OK, or a failure known already. */
-static inline void job_begin_submitter(yoke_job *job, yoke_status stop)
+/* Before anything of it is published: no ticket yet, no failure. */
+static inline void job_begin_submitter(yoke_job *job)
 {
     job_core *core = job_core_of(job);
     atomic_store_explicit(&core->claims, (uint64_t)job->num_items << 32, memory_order_relaxed);
-    atomic_store_explicit(&core->pending, (uint64_t)job->num_items + 1, memory_order_relaxed);
-    atomic_store_explicit(&core->stop, stop, memory_order_relaxed);
+    atomic_store_explicit(&core->pending, (uint64_t)job->num_items, memory_order_relaxed);
+    atomic_store_explicit(&core->stop, YOKE_OK, memory_order_relaxed);
+    core->is_run = 0;
 }
 
 static inline yoke_status job_stop_status(yoke_job *job)
@@ -121,19 +136,48 @@ static inline uint32_t job_claim_back_any(yoke_job *job, uint32_t want, uint32_t
     return count;
 }
 
-/* By a holder of a ticket, before it pushes another. */
+/* The first item that nobody has claimed from the front. */
+static inline uint32_t job_front_any(yoke_job *job)
+{
+    return (uint32_t)atomic_load_explicit(&job_core_of(job)->claims, memory_order_relaxed);
+}
+
+/* Claims up to `want` items from the front, if that is still `first`: their number, or 0. */
+static inline uint32_t job_claim_front_any(yoke_job *job, uint32_t first, uint32_t want)
+{
+    _Atomic uint64_t *claims = &job_core_of(job)->claims;
+    uint64_t word = atomic_load_explicit(claims, memory_order_relaxed);
+    uint32_t count;
+    do {
+        uint32_t left = (uint32_t)(word >> 32) - (uint32_t)word;
+        count = (uint32_t)word != first ? 0 : want < left ? want : left;
+        if (count == 0) {
+            return 0;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(claims, &word, word + count,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return count;
+}
+
+/* Before a ticket is published: by the submitting thread, or by a holder of another. */
 static inline void job_add_ticket_any(yoke_job *job)
 {
     atomic_fetch_add_explicit(&job_core_of(job)->pending, 1, memory_order_relaxed);
 }
 
-/* Gives back one ticket and `items` finished items. True: they were the last, the caller settles.
- */
-static inline bool job_finish_any(yoke_job *job, uint64_t items)
+/* The same for the first one, when nobody else knows the job yet. */
+static inline void job_add_first_ticket_submitter(yoke_job *job)
 {
-    uint64_t before = atomic_fetch_sub_explicit(&job_core_of(job)->pending, items + 1,
+    atomic_store_explicit(&job_core_of(job)->pending, (uint64_t)job->num_items + 1,
+                          memory_order_relaxed);
+}
+
+/* Gives back finished items and tickets. True: they were the last, the caller settles. */
+static inline bool job_finish_any(yoke_job *job, uint64_t items_and_tickets)
+{
+    uint64_t before = atomic_fetch_sub_explicit(&job_core_of(job)->pending, items_and_tickets,
                                                 memory_order_acq_rel); /* J1 */
-    return before == items + 1;
+    return before == items_and_tickets;
 }
 
 #endif

@@ -74,7 +74,8 @@ void park_sleep_worker(park *p, uint32_t index);
 /* Wakes one worker if one is parked and none searches. True: it woke one. */
 bool park_wake_one_any(park *p);
 
-/* Wakes all that are parked. */
+/* Wakes all that are parked, so that they look again. A worker that counted as the last searcher
+ * for a moment here owes nobody a look: those that are woken look themselves. */
 void park_wake_all_any(park *p);
 
 /* A hint: some worker has nothing to do. */

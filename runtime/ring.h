@@ -1,5 +1,6 @@
 /*
- * A bounded ring of tickets, many producers and many consumers: the inbox.
+ * A bounded ring of tickets, many producers and many consumers: the inbox and
+ * the lanes.
  *
  * Source: Vyukov's bounded MPMC queue (1024cores.net), with reservations of several slots at a
  * time. Producers reserve slots and then publish a ticket in each; consumers take whole runs of
@@ -132,7 +133,16 @@ static inline size_t ring_pop_any(ring *r, void **tickets, size_t max)
     return count;
 }
 
-/* A hint, as deque_looks_empty_any: nothing is published at the head. */
+/* A hint: how many positions are reserved and not taken. */
+static inline uint64_t ring_count_any(ring *r)
+{
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    return tail > head ? tail - head : 0;
+}
+
+/* A hint, as deque_looks_empty_any: nothing is published at the head. It may miss what is published
+ * behind a slot that is reserved only; the producer of that slot will wake somebody itself. */
 static inline bool ring_looks_empty_any(ring *r)
 {
     for (;;) {

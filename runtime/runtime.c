@@ -1,8 +1,9 @@
 /*
- * Create, destroy, the table of types, statistics, and the runtime's memory.
+ * Create, destroy, and the runtime's memory and log.
  *
- * All memory is taken here, at create and register, through the caller's allocator. Threads begin
- * in yoke_create and have ended when yoke_destroy returns.
+ * All memory comes through the caller's allocator: at create and register, and when the controller
+ * and the submitters open devices. Threads begin in yoke_create and have ended when yoke_destroy
+ * returns.
  */
 #include "runtime.h"
 
@@ -13,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller.h"
 #include "job.h"
-#include "type.h"
+#include "ready.h"
+#include "register.h"
+#include "submitter.h"
 #include "worker.h"
 
-#define RUNTIME_JOBS_DEFAULT 65536
 #define RUNTIME_LOG_BYTES_MAX 256
 
 /* -- memory and log -------------------------------------------------------------------------- */
@@ -38,20 +41,19 @@ static void runtime_libc_free(void *user, void *memory, size_t bytes)
     free(memory);
 }
 
-static void *runtime_alloc(yoke_runtime *rt, size_t bytes)
+void *runtime_alloc(yoke_runtime *rt, size_t bytes)
 {
     return rt->allocator.alloc(rt->allocator.user, bytes, BASE_LINE_BYTES);
 }
 
-static void runtime_free(yoke_runtime *rt, void *memory, size_t bytes)
+void runtime_free(yoke_runtime *rt, void *memory, size_t bytes)
 {
     if (memory != NULL) {
         rt->allocator.free(rt->allocator.user, memory, bytes);
     }
 }
 
-__attribute__((format(printf, 3, 4))) static void
-runtime_log(const yoke_runtime *rt, yoke_log_level level, const char *format, ...)
+void runtime_log(const yoke_runtime *rt, yoke_log_level level, const char *format, ...)
 {
     if (rt->log == NULL) {
         return;
@@ -64,7 +66,7 @@ runtime_log(const yoke_runtime *rt, yoke_log_level level, const char *format, ..
     rt->log(rt->log_user, level, line);
 }
 
-/* -- create ---------------------------------------------------------------------------------- */
+/* -- options --------------------------------------------------------------------------------- */
 
 static uint32_t runtime_usable_cpus(void)
 {
@@ -87,14 +89,50 @@ static uint32_t runtime_round_up_to_power_of_two(uint32_t value)
 
 static const char *runtime_check_options(const yoke_options *options)
 {
+    uint32_t known = YOKE_SUBMIT_WAITS | YOKE_REQUIRE_GPU;
     bool half = (options->allocator.alloc == NULL) != (options->allocator.free == NULL);
-    return options->struct_bytes < sizeof(yoke_options)           ? "struct_bytes is not set"
-           : (options->flags & ~(uint32_t)YOKE_SUBMIT_WAITS) != 0 ? "a flag is not known"
-           : options->num_workers > YOKE_WORKERS_MAX              ? "too many workers"
-           : options->max_jobs > YOKE_JOBS_MAX                    ? "max_jobs is too large"
-           : half                                                 ? "half an allocator"
-                                                                  : NULL;
+    return options->struct_bytes < sizeof(yoke_options) ? "struct_bytes is not set"
+           : (options->flags & ~known) != 0             ? "a flag is not known"
+           : options->num_workers > YOKE_WORKERS_MAX    ? "too many workers"
+           : options->max_jobs > YOKE_JOBS_MAX          ? "max_jobs is too large"
+           : options->engine > YOKE_ENGINE_GPU          ? "an engine that is not known"
+           : half                                       ? "half an allocator"
+                                                        : NULL;
 }
+
+/* The policy in force: the caller's or the defaults, with what the other options override. */
+static void runtime_choose_policy(yoke_policy *policy, const yoke_options *options)
+{
+    if (options->policy != NULL) {
+        *policy = *options->policy;
+    } else {
+        policy_default(policy);
+    }
+    if (options->num_workers != 0) {
+        policy->workers.count = options->num_workers;
+    } else if (policy->workers.count == 0) {
+        policy->workers.count = runtime_usable_cpus();
+    }
+    if (options->max_jobs != 0) {
+        policy->limits.jobs = options->max_jobs;
+    }
+    switch (options->engine) {
+    case YOKE_ENGINE_POLICY:
+        break;
+    case YOKE_ENGINE_AUTO:
+        policy->routing.mode = POLICY_ROUTING_MODE_AUTO;
+        break;
+    case YOKE_ENGINE_CPU:
+        policy->routing.mode = POLICY_ROUTING_MODE_CPU_ONLY;
+        break;
+    case YOKE_ENGINE_GPU:
+        policy->routing.mode = POLICY_ROUTING_MODE_GPU_ONLY;
+        policy->gpu.software = true;
+        break;
+    }
+}
+
+/* -- create ---------------------------------------------------------------------------------- */
 
 static size_t runtime_slots_bytes(const yoke_runtime *rt)
 {
@@ -111,15 +149,38 @@ static size_t runtime_workers_bytes(const yoke_runtime *rt)
     return rt->num_workers * sizeof(yoke_worker);
 }
 
-/* Everything but the threads. */
-static yoke_status runtime_init(yoke_runtime *rt, const yoke_options *options)
+static void runtime_init_tuning(yoke_runtime *rt)
 {
-    uint32_t max_jobs = options->max_jobs != 0 ? options->max_jobs : RUNTIME_JOBS_DEFAULT;
-    rt->num_workers = options->num_workers != 0 ? options->num_workers : runtime_usable_cpus();
-    rt->max_jobs = runtime_round_up_to_power_of_two(max_jobs);
+    const yoke_policy *policy = &rt->policy;
+    rt->snapshots[0] = (snapshot){
+        .mode = policy->routing.mode,
+        .wait_us_max = policy->batching.wait_us_max,
+        .break_even_cost = policy->routing.break_even_cost,
+        .target_cost = policy->batching.target_start,
+    };
+    snapshot_init(&rt->tuning, &rt->snapshots[0]);
+}
+
+/* The caller's log, or nothing, for backends. */
+static void runtime_backend_log(void *user, yoke_log_level level, const char *line)
+{
+    runtime_log(user, level, "%s", line);
+}
+
+/* Everything but the threads; rt is zeroed but for its allocator. */
+static yoke_status runtime_init(yoke_runtime *rt, const yoke_options *options,
+                                const backend_ops *const *backends)
+{
+    static const backend_ops *const no_backends[] = {NULL};
+    runtime_choose_policy(&rt->policy, options);
+    bool cpu_only = rt->policy.routing.mode == POLICY_ROUTING_MODE_CPU_ONLY;
+    rt->num_workers = rt->policy.workers.count;
+    rt->max_jobs = runtime_round_up_to_power_of_two(rt->policy.limits.jobs);
     rt->submit_waits = (options->flags & YOKE_SUBMIT_WAITS) != 0;
     rt->log = options->log;
     rt->log_user = options->log_user;
+    rt->backends = cpu_only ? no_backends : backends;
+    rt->backend_host = (backend_host){rt->allocator, runtime_backend_log, rt};
 
     ring_slot *slots = runtime_alloc(rt, runtime_slots_bytes(rt));
     park_sleeper *sleepers = runtime_alloc(rt, runtime_sleepers_bytes(rt));
@@ -132,10 +193,14 @@ static yoke_status runtime_init(yoke_runtime *rt, const yoke_options *options)
     }
     ring_init(&rt->inbox, slots, rt->max_jobs);
     park_init(&rt->park, sleepers, rt->num_workers);
+    park_init(&rt->gpu_park, rt->gpu_sleepers, YOKE_DEVICES_MAX);
     waiters_init(&rt->waiters);
     completion_init(&rt->completion);
     group_table_init(&rt->groups);
+    region_table_init(&rt->regions);
+    runtime_init_tuning(rt);
     pthread_mutex_init(&rt->types_lock, NULL);
+    pthread_mutex_init(&rt->devices_lock, NULL);
     for (uint32_t i = 0; i < rt->num_workers; i++) {
         worker_init(&rt->workers[i], rt, i);
     }
@@ -144,12 +209,13 @@ static yoke_status runtime_init(yoke_runtime *rt, const yoke_options *options)
 
 static void runtime_finish(yoke_runtime *rt)
 {
-    while (rt->types != NULL) {
-        yoke_type *type = rt->types;
-        rt->types = type->next;
-        runtime_free(rt, type, sizeof *type);
+    for (uint32_t i = 0; i < rt->num_devices; i++) {
+        submitter_free(rt->submitters[i]);
     }
+    register_finish(rt);
+    pthread_mutex_destroy(&rt->devices_lock);
     pthread_mutex_destroy(&rt->types_lock);
+    region_table_finish(&rt->regions, &rt->allocator);
     group_table_finish(&rt->groups);
     completion_finish(&rt->completion);
     runtime_free(rt, rt->inbox.slots, runtime_slots_bytes(rt));
@@ -157,59 +223,69 @@ static void runtime_finish(yoke_runtime *rt)
     runtime_free(rt, rt->workers, runtime_workers_bytes(rt));
 }
 
-static void *runtime_thread(void *argument)
+static void *runtime_worker_thread(void *argument)
 {
     worker_main(argument);
     return NULL;
 }
 
-/* Starts the workers; on failure those that run are stopped by runtime_stop_threads. */
+static void *runtime_controller_thread(void *argument)
+{
+    controller_main(argument);
+    return NULL;
+}
+
+static int runtime_start_thread(pthread_t *thread, void *(*body)(void *), void *argument,
+                                const char *name)
+{
+    int error = pthread_create(thread, NULL, body, argument);
+    if (error == 0) {
+        pthread_setname_np(*thread, name);
+    }
+    return error;
+}
+
+/* Starts the workers and the controller; tells how many workers run, also when it fails. */
 static yoke_status runtime_start_threads(yoke_runtime *rt, uint32_t *num_started)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited: the host keeps its signals */
     int error = 0;
-    for (*num_started = 0; *num_started < rt->num_workers && error == 0;) {
+    *num_started = 0;
+    while (error == 0 && *num_started < rt->num_workers) {
         yoke_worker *worker = &rt->workers[*num_started];
-        error = pthread_create(&worker->thread, NULL, runtime_thread, worker);
-        if (error == 0) {
-            char name[32];
-            snprintf(name, sizeof name, "yoke-w%u", (unsigned)worker->index);
-            pthread_setname_np(worker->thread, name);
-            (*num_started)++;
-        }
+        char name[32];
+        snprintf(name, sizeof name, "yoke-w%u", (unsigned)worker->index);
+        error = runtime_start_thread(&worker->thread, runtime_worker_thread, worker, name);
+        *num_started += error == 0;
+    }
+    if (error == 0) {
+        error = runtime_start_thread(&rt->controller, runtime_controller_thread, rt, "yoke-ctl");
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0) {
-        runtime_log(rt, YOKE_LOG_ERROR, "yoke: worker %u of %u did not start: %s",
+        runtime_log(rt, YOKE_LOG_ERROR, "yoke: a thread did not start, after %u of %u workers: %s",
                     (unsigned)*num_started, (unsigned)rt->num_workers, strerror(error));
         return YOKE_SYSTEM;
     }
     return YOKE_OK;
 }
 
-static void runtime_stop_threads(yoke_runtime *rt, uint32_t num_started)
+static void runtime_stop_workers(yoke_runtime *rt, uint32_t num_started)
 {
     atomic_store(&rt->stopping, true);
+    atomic_store(&rt->leaving, true);
     park_wake_all_any(&rt->park);
     for (uint32_t i = 0; i < num_started; i++) {
         pthread_join(rt->workers[i].thread, NULL);
     }
 }
 
-yoke_status yoke_create(yoke_runtime **out, const yoke_options *options)
+yoke_status runtime_create(yoke_runtime **out, const yoke_options *options,
+                           const backend_ops *const *backends)
 {
-    if (out == NULL) {
-        return base_misuse("nowhere to put the runtime");
-    }
-    *out = NULL;
-    const yoke_options *chosen = options != NULL ? options : yoke_options(.flags = 0);
-    const char *what = runtime_check_options(chosen);
-    if (what != NULL) {
-        return base_misuse(what);
-    }
-    yoke_allocator allocator = chosen->allocator;
+    yoke_allocator allocator = options->allocator;
     if (allocator.alloc == NULL) {
         allocator = (yoke_allocator){runtime_libc_alloc, runtime_libc_free, NULL};
     }
@@ -220,23 +296,62 @@ yoke_status yoke_create(yoke_runtime **out, const yoke_options *options)
     memset(rt, 0, sizeof *rt);
     rt->allocator = allocator;
     uint32_t num_started;
-    yoke_status status = runtime_init(rt, chosen);
+    yoke_status status = runtime_init(rt, options, backends);
     if (status == YOKE_OK) {
         status = runtime_start_threads(rt, &num_started);
-        if (status == YOKE_OK) {
-            runtime_log(rt, YOKE_LOG_INFO, "yoke %s: %u workers", yoke_version(),
-                        (unsigned)rt->num_workers);
-            *out = rt;
-            return YOKE_OK;
+        if (status != YOKE_OK) {
+            runtime_stop_workers(rt, num_started);
+            runtime_finish(rt);
         }
-        runtime_stop_threads(rt, num_started);
-        runtime_finish(rt);
     }
-    allocator.free(allocator.user, rt, sizeof *rt);
+    if (status != YOKE_OK) {
+        allocator.free(allocator.user, rt, sizeof *rt);
+        return status;
+    }
+    runtime_log(rt, YOKE_LOG_INFO, "yoke %s: %u workers", yoke_version(),
+                (unsigned)rt->num_workers);
+    if ((options->flags & YOKE_REQUIRE_GPU) != 0) {
+        status = yoke_ready(rt, YOKE_FOREVER);
+        if (status != YOKE_OK) {
+            yoke_destroy(&rt);
+        }
+    }
+    *out = rt;
     return status;
 }
 
+yoke_status yoke_create(yoke_runtime **out, const yoke_options *options)
+{
+    if (out == NULL) {
+        return base_misuse("nowhere to put the runtime");
+    }
+    *out = NULL;
+    const yoke_options *chosen = options != NULL ? options : yoke_options(.flags = 0);
+    const char *what = runtime_check_options(chosen);
+    return what != NULL ? base_misuse(what) : runtime_create(out, chosen, backends_all);
+}
+
 /* -- destroy --------------------------------------------------------------------------------- */
+
+/* First those that hand work to the workers, then the workers. */
+static void runtime_stop_threads(yoke_runtime *rt)
+{
+    atomic_store(&rt->stopping, true);
+    controller_ring_any(rt);
+    pthread_join(rt->controller, NULL);
+    park_wake_all_any(&rt->gpu_park);
+    for (uint32_t i = 0; i < rt->num_devices; i++) {
+        if (rt->submitters[i]->has_thread) {
+            pthread_join(rt->submitters[i]->thread, NULL);
+        }
+    }
+    for (uint32_t n = 0; rt->backends[n] != NULL && n < RUNTIME_BACKENDS_MAX; n++) {
+        if (rt->instances[n] != NULL) {
+            rt->backends[n]->close_instance(rt->instances[n]);
+        }
+    }
+    runtime_stop_workers(rt, rt->num_workers);
+}
 
 /* Cancels jobs, linked, and what their settling releases. */
 static void runtime_cancel_jobs(yoke_runtime *rt, yoke_job *job)
@@ -258,13 +373,12 @@ void yoke_destroy(yoke_runtime **out)
         (void)base_misuse("destroyed from a worker");
         return;
     }
-    runtime_stop_threads(rt, rt->num_workers);
+    runtime_stop_threads(rt);
     /* The workers have drained every queue. What is left waits for groups that never empty. */
     yoke_worker *before = worker_self();
     worker_become(&rt->workers[0]);
     yoke_job *job;
-    while ((job = group_take_all(&rt->groups)) != NULL ||
-           (job = worker_take_released_any(rt)) != NULL) {
+    while ((job = group_take_all(&rt->groups)) != NULL || (job = ready_take_any(rt)) != NULL) {
         runtime_cancel_jobs(rt, job);
     }
     worker_become(before);
@@ -272,79 +386,4 @@ void yoke_destroy(yoke_runtime **out)
     runtime_finish(rt);
     allocator.free(allocator.user, rt, sizeof *rt);
     *out = NULL;
-}
-
-/* -- types ----------------------------------------------------------------------------------- */
-
-static yoke_type *runtime_find_type_locked(yoke_runtime *rt, const char *name)
-{
-    yoke_type *type = rt->types;
-    while (type != NULL && strcmp(type->name, name) != 0) {
-        type = type->next;
-    }
-    return type;
-}
-
-yoke_status yoke_register(yoke_runtime *rt, const yoke_type_desc *desc, const yoke_type **out)
-{
-    const char *what = rt == NULL ? "no runtime" : NULL;
-    if (what != NULL || type_check(desc, &what) != YOKE_OK) {
-        return base_misuse(what);
-    }
-    yoke_type *type = runtime_alloc(rt, sizeof *type);
-    if (type == NULL) {
-        return YOKE_NO_MEMORY;
-    }
-    type_init(type, rt, desc);
-    pthread_mutex_lock(&rt->types_lock);
-    bool taken = runtime_find_type_locked(rt, desc->name) != NULL;
-    if (!taken) {
-        type->next = rt->types;
-        rt->types = type;
-    }
-    pthread_mutex_unlock(&rt->types_lock);
-    if (taken) {
-        runtime_free(rt, type, sizeof *type);
-        return base_misuse("the type's name is taken");
-    }
-    if (out != NULL) {
-        *out = type;
-    }
-    return YOKE_OK;
-}
-
-const yoke_type *yoke_type_find(yoke_runtime *rt, const char *name)
-{
-    if (rt == NULL || name == NULL) {
-        (void)base_misuse("no name to find a type by");
-        return NULL;
-    }
-    pthread_mutex_lock(&rt->types_lock);
-    const yoke_type *type = runtime_find_type_locked(rt, name);
-    pthread_mutex_unlock(&rt->types_lock);
-    return type;
-}
-
-/* -- statistics ------------------------------------------------------------------------------ */
-
-static uint64_t runtime_count(yoke_runtime *rt, stats_counter counter)
-{
-    uint64_t sum = atomic_load_explicit(&rt->host_stats.of[counter], memory_order_relaxed);
-    for (uint32_t i = 0; i < rt->num_workers; i++) {
-        sum += atomic_load_explicit(&rt->workers[i].stats.of[counter], memory_order_relaxed);
-    }
-    return sum;
-}
-
-yoke_status yoke_stats_read(yoke_runtime *rt, yoke_stats *out)
-{
-    if (rt == NULL || out == NULL || out->struct_bytes < sizeof(uint64_t)) {
-        return base_misuse("no runtime, no room for statistics, or struct_bytes is not set");
-    }
-    yoke_stats all = {.struct_bytes = out->struct_bytes, .num_workers = rt->num_workers};
-#define RUNTIME_COUNT(field, text) all.field = runtime_count(rt, STATS_##field);
-    YOKE_STATS_MAP(RUNTIME_COUNT)
-#undef RUNTIME_COUNT
-    memcpy(out, &all, out->struct_bytes < sizeof all ? out->struct_bytes : sizeof all);
-    return YOKE_OK;
 }

@@ -6,20 +6,30 @@
 
 #include <pthread.h>
 
+#include "backends/backend.h"
 #include "base.h"
 #include "completion.h"
 #include "group.h"
 #include "park.h"
+#include "region.h"
 #include "ring.h"
+#include "snapshot.h"
 #include "stats.h"
 #include "waiters.h"
+
+#define RUNTIME_BACKENDS_MAX 4
+
+struct batch;
+struct submitter;
 
 struct yoke_runtime {
     ring inbox;                                          /* tickets from host threads */
     park park;                                           /* workers that sleep */
-    _Alignas(BASE_LINE_BYTES) _Atomic(yoke_job *) ready; /* released by groups, newest first */
-    _Atomic uint32_t num_deferred; /* deferred or ready; bounded by max_jobs */
-    _Atomic bool stopping;         /* set once, by destroy */
+    _Alignas(BASE_LINE_BYTES) _Atomic(yoke_job *) ready; /* handed to the workers, newest first */
+    _Atomic(struct batch *) failed; /* batches that the workers run again, newest first */
+    _Atomic uint32_t num_deferred;  /* waiting for groups; bounded by max_jobs */
+    _Atomic bool stopping;          /* set once, by destroy: nothing more is begun */
+    _Atomic bool leaving;           /* set once, after it: workers end when nothing is left */
     uint32_t num_workers;
     uint32_t max_jobs;
     bool submit_waits;
@@ -28,9 +38,31 @@ struct yoke_runtime {
     completion completion;
     stats host_stats; /* counted by host threads */
     group_table groups;
+    region_table regions;
 
-    pthread_mutex_t types_lock;
-    yoke_type *types; /* newest first; behind types_lock */
+    snapshot_cell tuning;
+    snapshot snapshots[2]; /* the one in force and the controller's next */
+
+    pthread_mutex_t types_lock;                 /* held to register */
+    _Atomic(yoke_type *) types[YOKE_TYPES_MAX]; /* in order of registration */
+    _Atomic uint32_t num_types;
+
+    /* Devices: found by the controller, then each its submitter's. */
+    const backend_ops *const *backends; /* NULL ends the list */
+    backend_host backend_host;
+    backend_instance *instances[RUNTIME_BACKENDS_MAX]; /* as backends */
+    pthread_mutex_t devices_lock;                      /* guards the states and the list */
+    struct submitter *submitters[YOKE_DEVICES_MAX];
+    uint32_t num_devices;
+    park gpu_park; /* submitters that sleep */
+    park_sleeper gpu_sleepers[YOKE_DEVICES_MAX];
+    _Atomic bool devices_found; /* the list is complete */
+
+    pthread_t controller;
+    _Atomic uint32_t controller_bell; /* its futex */
+    _Atomic bool controller_sleeps;   /* without a time-out: the next submit rings */
+
+    yoke_policy policy;
     yoke_allocator allocator;
     void (*log)(void *user, yoke_log_level level, const char *line);
     void *log_user;
@@ -40,5 +72,29 @@ static inline bool runtime_is_stopping(yoke_runtime *rt)
 {
     return atomic_load_explicit(&rt->stopping, memory_order_acquire);
 }
+
+/* Some queue has room again: host threads that wait to submit look. */
+static inline void runtime_made_room_any(yoke_runtime *rt)
+{
+    if (rt->submit_waits) {
+        atomic_thread_fence(memory_order_seq_cst); /* W1 in waiters.h */
+        waiters_wake(&rt->waiters, &rt->inbox);
+    }
+}
+
+/* Memory through the caller's allocator, aligned to BASE_LINE_BYTES; NULL: out of memory. */
+void *runtime_alloc(yoke_runtime *rt, size_t bytes);
+void runtime_free(yoke_runtime *rt, void *memory, size_t bytes);
+
+/* One line for the caller's log. */
+__attribute__((format(printf, 3, 4))) void runtime_log(const yoke_runtime *rt, yoke_log_level level,
+                                                       const char *format, ...);
+
+/* A counter of all threads, added up. */
+uint64_t runtime_count(yoke_runtime *rt, stats_counter counter);
+
+/* yoke_create with other backends than this build's; for tests. */
+yoke_status runtime_create(yoke_runtime **rt, const yoke_options *options,
+                           const backend_ops *const *backends);
 
 #endif

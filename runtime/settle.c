@@ -7,6 +7,7 @@
 #include "settle.h"
 
 #include "job.h"
+#include "lane.h"
 
 static void settle_count(stats *s, yoke_status status)
 {
@@ -29,17 +30,22 @@ static void settle_in_group(yoke_runtime *rt, yoke_group *group, yoke_status sta
         waiters_wake(&rt->waiters, group);
     }
     if (released != NULL) {
-        worker_release_any(rt, released);
+        uint32_t count = 0;
+        for (yoke_job *job = released; job != NULL; job = job_core_of(job)->next) {
+            count++;
+        }
+        atomic_fetch_sub_explicit(&rt->num_deferred, count, memory_order_relaxed);
+        runtime_made_room_any(rt);
+        lane_release_any(rt, released);
     }
 }
 
-void settle(yoke_worker *worker, yoke_job *job, yoke_status status)
+void settle(yoke_runtime *rt, stats *counters, yoke_job *job, yoke_status status)
 {
-    yoke_runtime *rt = worker->rt;
     void (*done)(yoke_job *) = job->done;
     yoke_group *group = job->group;
 
-    settle_count(&worker->stats, status);
+    settle_count(counters, status);
     if (done != NULL) {
         job_publish_status(job, status);
         done(job);

@@ -11,8 +11,11 @@
 
 #include <string.h>
 
+#include "controller.h"
 #include "job.h"
-#include "type.h"
+#include "lane.h"
+#include "ready.h"
+#include "register.h"
 #include "worker.h"
 
 #define SUBMIT_KNOWN_FLAGS ((uint32_t)(YOKE_JOB_CPU | YOKE_JOB_GPU | YOKE_JOB_REAP))
@@ -32,7 +35,7 @@ static bool submit_range_of(const void *data, uint64_t bytes, submit_range *rang
 
 static bool submit_overlap(submit_range a, submit_range b)
 {
-    return a.begin < b.end && b.begin < a.end;
+    return a.begin < a.end && b.begin < b.end && a.begin < b.end && b.begin < a.end;
 }
 
 /* Adds up the bytes of a ragged input. NULL: all is well. */
@@ -133,8 +136,8 @@ yoke_status submit_check(const yoke_runtime *rt, const yoke_job *job, uint64_t *
     if (*what != NULL) {
         return YOKE_INVALID;
     }
-    if ((job->flags & YOKE_JOB_GPU) != 0) {
-        *what = "no GPU";
+    if ((job->flags & YOKE_JOB_GPU) != 0 && atomic_load(&job->type->num_serving) == 0) {
+        *what = "no device is ready for the type";
         return YOKE_NO_DEVICE;
     }
     if ((job->flags & ~SUBMIT_KNOWN_FLAGS) != 0 || job->resident[0] != NULL ||
@@ -156,17 +159,17 @@ yoke_status submit_check(const yoke_runtime *rt, const yoke_job *job, uint64_t *
 static void submit_unmark(yoke_job *const *jobs, size_t num_jobs)
 {
     for (size_t i = 0; i < num_jobs; i++) {
-        job_publish_status(jobs[i], job_core_of(jobs[i])->status_before);
+        job_publish_status(jobs[i], job_core_of(jobs[i])->submit.status_before);
     }
 }
 
-/* Everything the workers need, but for the first status. */
+/* Everything the engines need, but for the tickets. */
 static void submit_prepare(yoke_job *job, uint64_t cost)
 {
     job_core *core = job_core_of(job);
     const yoke_type *type = job->type;
-    core->status_before = job_status(job);
-    if (job->num_items > 1) {
+    core->submit.status_before = job_status(job);
+    if (job_has_cost(job)) {
         uint64_t item_cost = cost / job->num_items;
         core->item_cost = item_cost > 0 ? item_cost : 1;
     }
@@ -175,15 +178,13 @@ static void submit_prepare(yoke_job *job, uint64_t cost)
     } else {
         memset(core->params, 0, sizeof core->params);
     }
-    job_begin_submitter(job, YOKE_OK);
+    job_begin_submitter(job);
     job_publish_status(job, YOKE_PENDING);
 }
 
 /* Marks the jobs as submitted; the first that is refused takes the marks of the others off. */
-static yoke_status submit_mark(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs,
-                               size_t *num_after)
+static yoke_status submit_mark(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs)
 {
-    *num_after = 0;
     for (size_t i = 0; i < num_jobs; i++) {
         uint64_t cost;
         const char *what;
@@ -192,10 +193,38 @@ static yoke_status submit_mark(yoke_runtime *rt, yoke_job *const *jobs, size_t n
             submit_unmark(jobs, i);
             return status == YOKE_INVALID ? base_misuse(what) : status;
         }
-        *num_after += jobs[i]->after != NULL;
         submit_prepare(jobs[i], cost);
     }
     return YOKE_OK;
+}
+
+typedef struct submit_room {
+    yoke_runtime *rt;
+    yoke_job *const *jobs;
+    size_t num_jobs;
+    size_t deferred;   /* jobs with `after`: the table of deferred jobs must have room */
+    size_t for_cpu;    /* tickets for workers */
+    size_t for_gpu;    /* tickets for lanes */
+    bool in_deque;     /* the workers' tickets go to the calling worker's own deque */
+    uint64_t position; /* else: from here on in the inbox */
+} submit_room;
+
+/* Where each job goes; one look at the tuning for all of them. */
+static void submit_route(submit_room *room)
+{
+    const snapshot *tuning = snapshot_read_begin(&room->rt->tuning);
+    for (size_t i = 0; i < room->num_jobs; i++) {
+        yoke_job *job = room->jobs[i];
+        if (job->after != NULL) {
+            room->deferred++;
+            continue;
+        }
+        route way = lane_route_any(room->rt, job, tuning);
+        job_core_of(job)->submit.route = way;
+        room->for_cpu += way != ROUTE_GPU;
+        room->for_gpu += way != ROUTE_CPU;
+    }
+    snapshot_read_end();
 }
 
 static bool submit_reserve_deferred(yoke_runtime *rt, size_t count)
@@ -213,13 +242,20 @@ static bool submit_reserve_deferred(yoke_runtime *rt, size_t count)
     return true;
 }
 
-typedef struct submit_room {
-    yoke_runtime *rt;
-    size_t deferred;   /* jobs with `after` */
-    size_t immediate;  /* the others */
-    bool in_deque;     /* the immediate ones go to the worker's own deque */
-    uint64_t position; /* else: from here on in the inbox */
-} submit_room;
+/* Whether the lanes have room for the jobs that go nowhere else. A look, not a reservation: what
+ * does not fit after all is handed to the workers. */
+static bool submit_lanes_have_room(const submit_room *room)
+{
+    for (size_t i = 0; i < room->num_jobs && room->for_gpu > 0; i++) {
+        yoke_job *job = room->jobs[i];
+        ring *lane = &((yoke_type *)(uintptr_t)job->type)->lane;
+        if (job->after == NULL && job_core_of(job)->submit.route == ROUTE_GPU &&
+            ring_count_any(lane) + room->for_gpu > lane->capacity) {
+            return false;
+        }
+    }
+    return true;
+}
 
 /* Reserves room for all; the predicate that a waiting host thread tries again. */
 static bool submit_reserve(void *context)
@@ -227,15 +263,14 @@ static bool submit_reserve(void *context)
     submit_room *room = context;
     yoke_runtime *rt = room->rt;
     yoke_worker *self = worker_self();
-    atomic_thread_fence(
-        memory_order_seq_cst); /* W1: against the fence of the worker that made room */
-    if (!submit_reserve_deferred(rt, room->deferred)) {
+    atomic_thread_fence(memory_order_seq_cst); /* W1: against the worker that made room */
+    if (!submit_lanes_have_room(room) || !submit_reserve_deferred(rt, room->deferred)) {
         return false;
     }
     room->in_deque =
-        self != NULL && self->rt == rt && deque_space_owner(&self->tickets) >= room->immediate;
-    if (!room->in_deque && room->immediate > 0 &&
-        !ring_reserve_any(&rt->inbox, room->immediate, &room->position)) {
+        self != NULL && self->rt == rt && deque_space_owner(&self->tickets) >= room->for_cpu;
+    if (!room->in_deque && room->for_cpu > 0 &&
+        !ring_reserve_any(&rt->inbox, room->for_cpu, &room->position)) {
         atomic_fetch_sub_explicit(&rt->num_deferred, (uint32_t)room->deferred,
                                   memory_order_relaxed);
         return false;
@@ -250,8 +285,12 @@ static yoke_status submit_admit(submit_room *room)
     if (submit_reserve(room)) {
         return YOKE_OK;
     }
+    if (room->deferred > 0) {
+        runtime_made_room_any(rt); /* what was reserved for a moment, another may have missed */
+    }
     bool may_wait = rt->submit_waits && (self == NULL || self->rt != rt);
-    if (!may_wait || room->deferred > rt->max_jobs || room->immediate > rt->max_jobs) {
+    if (!may_wait || room->deferred > rt->max_jobs || room->for_cpu > rt->max_jobs ||
+        room->for_gpu > register_lane_tickets(rt)) {
         return YOKE_BUSY;
     }
     waiters_wait(&rt->waiters, &rt->inbox, submit_reserve, room, YOKE_FOREVER);
@@ -260,18 +299,48 @@ static yoke_status submit_admit(submit_room *room)
 
 /* -- publishing ------------------------------------------------------------------------------ */
 
-/* After this the job may be settled and gone at any moment. */
-static void submit_publish(yoke_runtime *rt, yoke_job *job, submit_room *room)
+static void submit_defer(yoke_runtime *rt, yoke_job *job)
 {
-    if (job->after != NULL) {
-        if (!group_defer_any(&rt->groups, job)) {
-            job_core_of(job)->next = NULL;
-            worker_release_any(rt, job);
-        }
-    } else if (room->in_deque) {
+    job_add_first_ticket_submitter(job);
+    if (!group_defer_any(&rt->groups, job)) {
+        atomic_fetch_sub_explicit(&rt->num_deferred, 1, memory_order_relaxed);
+        runtime_made_room_any(rt);
+        job_core_of(job)->next = NULL;
+        lane_release_any(rt, job);
+    }
+}
+
+static void submit_to_workers(submit_room *room, yoke_job *job)
+{
+    if (room->in_deque) {
         deque_push_owner(&worker_self()->tickets, job);
     } else {
-        ring_publish_any(&rt->inbox, room->position++, job);
+        ring_publish_any(&room->rt->inbox, room->position++, job);
+    }
+}
+
+/* After this the job may be settled and gone at any moment. */
+static void submit_publish(submit_room *room, yoke_job *job)
+{
+    yoke_runtime *rt = room->rt;
+    if (job->after != NULL) {
+        submit_defer(rt, job);
+        return;
+    }
+    route way = (route)job_core_of(job)->submit.route;
+    job_add_first_ticket_submitter(job);
+    if (way == ROUTE_BOTH) {
+        job_add_ticket_any(job);
+    }
+    if (way != ROUTE_CPU && !lane_push_any(rt, job)) { /* it has filled up meanwhile */
+        if (way == ROUTE_GPU) {
+            ready_push_any(rt, job);
+        } else {
+            job_finish_any(job, 1);
+        }
+    }
+    if (way != ROUTE_GPU) {
+        submit_to_workers(room, job);
     }
 }
 
@@ -283,12 +352,12 @@ yoke_status yoke_submit(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs
     if (runtime_is_stopping(rt)) {
         return YOKE_CANCELED;
     }
-    submit_room room = {.rt = rt};
-    yoke_status status = submit_mark(rt, jobs, num_jobs, &room.deferred);
+    yoke_status status = submit_mark(rt, jobs, num_jobs);
     if (status != YOKE_OK) {
         return status;
     }
-    room.immediate = num_jobs - room.deferred;
+    submit_room room = {.rt = rt, .jobs = jobs, .num_jobs = num_jobs};
+    submit_route(&room);
     status = submit_admit(&room);
     if (status != YOKE_OK) {
         submit_unmark(jobs, num_jobs);
@@ -301,11 +370,13 @@ yoke_status yoke_submit(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs
     }
     stats_add_any(&rt->host_stats, STATS_jobs_submitted, num_jobs);
     for (size_t i = 0; i < num_jobs; i++) {
-        submit_publish(rt, jobs[i], &room);
+        submit_publish(&room, jobs[i]);
     }
-    if (room.immediate > 0) {
-        park_wake_one_any(&rt->park);
+    if (room.for_gpu > 0) {
+        park_wake_one_any(&rt->gpu_park);
     }
+    park_wake_one_any(&rt->park);
+    controller_notice_any(rt);
     return YOKE_OK;
 }
 

@@ -27,17 +27,6 @@ static bool wait_is_allowed(const yoke_runtime *rt)
     return rt != NULL && (self == NULL || self->rt != rt);
 }
 
-/* When a wait of timeout_ns that starts now ends. */
-static uint64_t wait_deadline_ns(uint64_t timeout_ns)
-{
-    uint64_t deadline_ns;
-    if (__builtin_add_overflow(base_now_ns(), timeout_ns, &deadline_ns) ||
-        deadline_ns > INT64_MAX) {
-        return YOKE_FOREVER;
-    }
-    return deadline_ns;
-}
-
 yoke_status yoke_wait(yoke_runtime *rt, const yoke_job *job, uint64_t timeout_ns)
 {
     if (!wait_is_allowed(rt) || job == NULL) {
@@ -48,7 +37,7 @@ yoke_status yoke_wait(yoke_runtime *rt, const yoke_job *job, uint64_t timeout_ns
     }
     void *context = (void *)(uintptr_t)job;
     if (!waiters_wait(&rt->waiters, job, wait_job_is_settled, context,
-                      wait_deadline_ns(timeout_ns))) {
+                      waiters_deadline_ns(timeout_ns))) {
         return YOKE_TIMEOUT;
     }
     return job_status(job);
@@ -61,7 +50,7 @@ yoke_status yoke_group_wait(yoke_runtime *rt, const yoke_group *group, uint64_t 
     }
     void *context = (void *)(uintptr_t)group;
     if (!waiters_wait(&rt->waiters, group, wait_group_is_empty, context,
-                      wait_deadline_ns(timeout_ns))) {
+                      waiters_deadline_ns(timeout_ns))) {
         return YOKE_TIMEOUT;
     }
     return group_status(group);

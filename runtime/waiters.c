@@ -48,3 +48,10 @@ void waiters_wake_bucket(waiters_bucket *bucket)
     atomic_fetch_add_explicit(&bucket->epoch, 1, memory_order_release); /* W2 */
     base_futex_wake(&bucket->epoch, INT_MAX);
 }
+
+uint64_t waiters_deadline_ns(uint64_t timeout_ns)
+{
+    uint64_t deadline_ns;
+    bool over = __builtin_add_overflow(base_now_ns(), timeout_ns, &deadline_ns);
+    return over || deadline_ns > INT64_MAX ? YOKE_FOREVER : deadline_ns;
+}

@@ -38,6 +38,9 @@ void waiters_init(waiters *w);
 bool waiters_wait(waiters *w, const void *what, bool (*predicate)(void *context), void *context,
                   uint64_t deadline_ns);
 
+/* When a wait of timeout_ns that begins now ends. */
+uint64_t waiters_deadline_ns(uint64_t timeout_ns);
+
 /* The slow half of waiters_wake. */
 void waiters_wake_bucket(waiters_bucket *bucket);
 

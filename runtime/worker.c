@@ -2,9 +2,9 @@
  * The worker's loop: own deque, released jobs, inbox, stealing, parking; and running a ticket.
  *
  * A worker looks at its own deque first (newest first: its data is warm), then takes what groups
- * have released, then a handful from the inbox, then the oldest ticket of another worker. With
- * nothing anywhere it searches a little longer, then parks by the rules of park.h and costs
- * nothing.
+ * have released or devices handed back, then a handful from the inbox, then the oldest ticket of
+ * another worker. With nothing anywhere it searches a little longer, then parks by the rules of
+ * park.h and costs nothing.
  *
  * A large job is not cut up when it is submitted. Its ticket's holder claims a grain at a time, and
  * pushes another ticket for the same job only while some worker has nothing to do. Grains are sized
@@ -14,8 +14,8 @@
 #include "worker.h"
 
 #include "job.h"
+#include "ready.h"
 #include "settle.h"
-#include "type.h"
 
 #define WORKER_INBOX_CHUNK 16
 #define WORKER_OLDEST_FIRST 64
@@ -97,7 +97,7 @@ static void worker_run_one(yoke_worker *worker, yoke_job *job)
         yoke_status stop = job_stop_status(job); /* the first failure wins */
         status = stop != YOKE_OK ? stop : status;
     }
-    settle(worker, job, status);
+    settle(worker->rt, &worker->stats, job, status);
 }
 
 /* How many items to claim: a grain, less towards the job's end if others can share it. */
@@ -146,14 +146,11 @@ static void worker_share(yoke_worker *worker, yoke_job *job)
 static void worker_run_many(yoke_worker *worker, yoke_job *job)
 {
     uint64_t now_ns = base_now_ns(), finished = 0;
-    for (;;) {
+    while (job_unclaimed_any(job) > 0) { /* looked at first: what has all run is never stopped */
         bool stopped = worker_stop_status(worker, job, now_ns) != YOKE_OK;
         uint32_t want = stopped ? UINT32_MAX : worker_grain_items(worker, job), first;
         uint32_t count = job_claim_back_any(job, want, &first);
-        if (count == 0) {
-            break;
-        }
-        if (!stopped) {
+        if (count > 0 && !stopped) {
             worker_share(worker, job);
             yoke_status status = worker_call_kernel(worker, job, first, count);
             if (status != YOKE_OK) {
@@ -165,42 +162,52 @@ static void worker_run_many(yoke_worker *worker, yoke_job *job)
         }
         finished += count;
     }
-    if (job_finish_any(job, finished)) {
-        settle(worker, job, job_stop_status(job));
+    if (job_finish_any(job, finished + 1)) {
+        settle(worker->rt, &worker->stats, job, job_stop_status(job));
     }
 }
 
 void worker_run(yoke_worker *worker, yoke_job *job)
 {
-    if (job->num_items == 1) {
+    if (job_core_of(job)->is_run != 0) {
+        settle(worker->rt, &worker->stats, job, job_stop_status(job));
+    } else if (job->num_items == 1) {
         worker_run_one(worker, job);
     } else {
         worker_run_many(worker, job);
     }
 }
 
-/* -- finding a ticket ------------------------------------------------------------------------ */
-
-void worker_release_any(yoke_runtime *rt, yoke_job *jobs)
+/* A device has failed the batch: its claims are run here, and its slot is free again. */
+static void worker_run_failed(yoke_worker *worker, batch *failed)
 {
-    yoke_job *last = jobs;
-    while (job_core_of(last)->next != NULL) {
-        last = job_core_of(last)->next;
+    for (uint32_t i = 0; i < failed->num_claims; i++) {
+        batch_claim *claim = &failed->claims[i];
+        yoke_job *job = claim->job;
+        if (worker_stop_status(worker, job, base_now_ns()) == YOKE_OK) {
+            yoke_status status = worker_call_kernel(worker, job, claim->first, claim->count);
+            if (status != YOKE_OK) {
+                job_stop_any(job, status);
+            }
+        }
+        if (job->num_items == 1 || job_finish_any(job, claim->count)) {
+            settle(worker->rt, &worker->stats, job, job_stop_status(job));
+        }
     }
-    yoke_job *before = atomic_load_explicit(&rt->ready, memory_order_relaxed);
-    do {
-        job_core_of(last)->next = before;
-    } while (!atomic_compare_exchange_weak_explicit(&rt->ready, &before, jobs, memory_order_release,
-                                                    memory_order_relaxed));
-    park_wake_one_any(&rt->park);
+    atomic_store_explicit(&failed->is_free, true, memory_order_release);
 }
 
-yoke_job *worker_take_released_any(yoke_runtime *rt)
+/* -- finding a ticket ------------------------------------------------------------------------ */
+
+/* Runs what devices have failed; goes before everything else, for it has waited longest. */
+static void worker_take_failed(yoke_worker *worker)
 {
-    if (atomic_load_explicit(&rt->ready, memory_order_relaxed) == NULL) {
-        return NULL;
+    batch *failed = ready_take_failed_any(worker->rt);
+    while (failed != NULL) {
+        batch *next = failed->next;
+        worker_run_failed(worker, failed);
+        failed = next;
     }
-    return atomic_exchange_explicit(&rt->ready, NULL, memory_order_acquire);
 }
 
 /* A chunk from the inbox: the oldest to run, the rest into the own deque, where it can be stolen.
@@ -221,34 +228,30 @@ static yoke_job *worker_take_inbox(yoke_worker *worker)
     if (count > 1) {
         park_wake_one_any(&rt->park);
     }
-    if (rt->submit_waits) {
-        atomic_thread_fence(memory_order_seq_cst); /* W1: the freed slots */
-        waiters_wake(&rt->waiters, &rt->inbox);
-    }
+    runtime_made_room_any(rt);
     return tickets[0];
 }
 
 static yoke_job *worker_take_ready(yoke_worker *worker)
 {
     yoke_runtime *rt = worker->rt;
-    yoke_job *first = worker_take_released_any(rt);
+    yoke_job *first = ready_take_any(rt);
     if (first == NULL) {
         return NULL;
     }
     yoke_job *rest = job_core_of(first)->next;
-    uint32_t taken = 1;
+    bool any_pushed = false;
     while (rest != NULL) {
         yoke_job *next = job_core_of(rest)->next; /* read first: a thief may run and free it */
         if (!deque_push_owner(&worker->tickets, rest)) {
             break;
         }
-        taken++;
+        any_pushed = true;
         rest = next;
     }
-    atomic_fetch_sub_explicit(&rt->num_deferred, taken, memory_order_relaxed);
     if (rest != NULL) {
-        worker_release_any(rt, rest);
-    } else if (taken > 1) {
+        ready_push_list_any(rt, rest);
+    } else if (any_pushed) {
         park_wake_one_any(&rt->park);
     }
     return first;
@@ -276,8 +279,7 @@ static yoke_job *worker_steal(yoke_worker *worker)
 /* Whether a ticket lies anywhere; after a seq_cst fence (P1 in park.h). */
 static bool worker_work_is_visible(yoke_runtime *rt)
 {
-    if (!ring_looks_empty_any(&rt->inbox) ||
-        atomic_load_explicit(&rt->ready, memory_order_relaxed) != NULL) {
+    if (!ring_looks_empty_any(&rt->inbox) || !ready_looks_empty_any(rt)) {
         return true;
     }
     for (uint32_t i = 0; i < rt->num_workers; i++) {
@@ -292,6 +294,7 @@ static bool worker_work_is_visible(yoke_runtime *rt)
 static yoke_job *worker_search(yoke_worker *worker)
 {
     for (int round = 0; round < WORKER_SEARCH_ROUNDS; round++) {
+        worker_take_failed(worker);
         yoke_job *job = worker_take_ready(worker);
         job = job != NULL ? job : worker_take_inbox(worker);
         job = job != NULL ? job : worker_steal(worker);
@@ -303,21 +306,26 @@ static yoke_job *worker_search(yoke_worker *worker)
     return NULL;
 }
 
-/* Searches, and sleeps when there is nothing. NULL: the runtime stops and nothing is left. */
+static bool worker_may_leave(yoke_runtime *rt)
+{
+    return atomic_load_explicit(&rt->leaving, memory_order_acquire);
+}
+
+/* Searches, and sleeps when there is nothing. NULL: the runtime ends and nothing is left. */
 static yoke_job *worker_search_or_park(yoke_worker *worker)
 {
     yoke_runtime *rt = worker->rt;
     park_search_worker(&rt->park);
     for (;;) {
         yoke_job *job = worker_search(worker);
-        if (job != NULL || runtime_is_stopping(rt)) {
+        if (job != NULL || worker_may_leave(rt)) {
             if (park_found_worker(&rt->park) && worker_work_is_visible(rt)) {
                 park_wake_one_any(&rt->park);
             }
             return job;
         }
         park_announce_worker(&rt->park, worker->index);
-        if (worker_work_is_visible(rt) || runtime_is_stopping(rt)) {
+        if (worker_work_is_visible(rt) || worker_may_leave(rt)) {
             park_retract_worker(&rt->park, worker->index);
         } else {
             stats_add_owner(&worker->stats, STATS_parks, 1);
@@ -333,6 +341,7 @@ static yoke_job *worker_take(yoke_worker *worker)
 {
     uint32_t turn = worker->turn++ % (2 * WORKER_OLDEST_FIRST);
     yoke_job *job = NULL;
+    worker_take_failed(worker);
     if (turn == 0) {
         job = deque_steal_any(&worker->tickets);
     } else if (turn != WORKER_OLDEST_FIRST) {

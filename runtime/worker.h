@@ -35,10 +35,4 @@ void worker_main(yoke_worker *worker);
  * last to leave. */
 void worker_run(yoke_worker *worker, yoke_job *job);
 
-/* Puts jobs released by a group, linked by job_core.next, where workers look. */
-void worker_release_any(yoke_runtime *rt, yoke_job *jobs);
-
-/* Takes all released jobs at once. */
-yoke_job *worker_take_released_any(yoke_runtime *rt);
-
 #endif

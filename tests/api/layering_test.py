@@ -13,9 +13,9 @@ import unittest
 # A folder's files may include their own folder's, those of the folders listed, and the public
 # headers (<yoke/...>) of the folders listed. Folders that are absent here may include anything.
 FOLDERS = {
-    "runtime": {"internal": [], "public": ["runtime"]},
+    "runtime": {"internal": ["backends"], "public": ["runtime"]}, # the table of backends
     "backends": {"internal": ["runtime"], "public": ["runtime"]},
-    "tasks": {"internal": [], "public": ["runtime", "tasks"]},
+    "tasks": {"internal": ["shaders"], "public": ["runtime", "tasks"]},
     "config": {"internal": ["runtime"], "public": ["runtime"]},
     "cli": {"internal": [], "public": ["runtime", "tasks"]},
 }
@@ -23,13 +23,18 @@ FOLDERS = {
 # The runtime's files by stem, lowest level first: a file includes only its own and lower levels.
 # A name with its ending stands for that file alone: runtime.h is the struct that its parts share.
 LEVELS = [
-    ["base", "atomics"],
+    ["base", "atomics", "policy"],
     ["deque", "ring", "inbox", "park", "waiters", "fork", "stats"],
     ["snapshot"],
-    ["job", "type"],
-    ["group", "completion", "route", "controller", "health", "verify"],
+    ["type", "region"],
+    ["job"],
+    ["batch", "group", "completion", "route", "health", "verify"],
     ["runtime.h"],
-    ["batch", "lane", "submitter", "worker", "settle", "submit", "wait"],
+    ["ready", "register"],
+    ["lane"],
+    ["settle"],
+    ["submitter", "worker"],
+    ["submit", "wait", "devices", "controller"],
     ["metrics", "trace"],
     ["runtime"],
 ]

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "runtime/runtime.h"
+
 static _Atomic int fixture_misuse_count;
 
 static void fixture_hook(const char *file, int line, const char *text)
@@ -85,28 +87,38 @@ static yoke_status fixture_fail_kernel(yoke_worker *worker, const yoke_claim *cl
     return fixture_twice_kernel(worker, claim);
 }
 
-static const yoke_type *fixture_register(fixture *f, const char *name, yoke_cpu_kernel cpu)
+static const yoke_type *fixture_register(fixture *f, const char *name, yoke_cpu_kernel cpu,
+                                         const yoke_gpu_kernel *gpu)
 {
     const yoke_type *type = NULL;
-    yoke_status status = yoke_register(
-        f->rt,
-        yoke_type_desc(.name = name, .in_bytes = {4}, .out_bytes = 4, .cpu = cpu, .user = &f->gate),
-        &type);
+    yoke_status status = yoke_register(f->rt,
+                                       yoke_type_desc(.name = name, .in_bytes = {4}, .out_bytes = 4,
+                                                      .cpu = cpu, .user = &f->gate, .gpu = gpu),
+                                       &type);
     assert_int_equal(status, YOKE_OK);
     return type;
 }
 
-void fixture_start(fixture *f, const yoke_options *options)
+void fixture_start_on(fixture *f, const yoke_options *options, const backend_ops *const *backends)
 {
+    static const backend_ops *const none[] = {NULL};
+    static const uint32_t nothing[] = {0};
+    const yoke_gpu_kernel *gpu =
+        backends != NULL ? yoke_gpu_kernel(.spirv = nothing, .spirv_bytes = sizeof nothing) : NULL;
+    const yoke_options *chosen = options != NULL ? options : yoke_options(.num_workers = 2);
     memset(f, 0, sizeof *f);
     yoke_set_assert_hook(fixture_hook);
     fixture_misuses();
-    yoke_status status =
-        yoke_create(&f->rt, options != NULL ? options : yoke_options(.num_workers = 2));
+    yoke_status status = runtime_create(&f->rt, chosen, backends != NULL ? backends : none);
     assert_int_equal(status, YOKE_OK);
-    f->twice = fixture_register(f, "twice", fixture_twice_kernel);
-    f->hold = fixture_register(f, "hold", fixture_hold_kernel);
-    f->fail = fixture_register(f, "fail", fixture_fail_kernel);
+    f->twice = fixture_register(f, "twice", fixture_twice_kernel, gpu);
+    f->hold = fixture_register(f, "hold", fixture_hold_kernel, NULL);
+    f->fail = fixture_register(f, "fail", fixture_fail_kernel, NULL);
+}
+
+void fixture_start(fixture *f, const yoke_options *options)
+{
+    fixture_start_on(f, options, NULL);
 }
 
 void fixture_stop(fixture *f)

@@ -18,6 +18,8 @@
 
 #include <yoke/yoke.h>
 
+#include "backends/backend.h"
+
 /* Holds kernels of the type `gate` until it is opened. */
 typedef struct fixture_gate {
     _Atomic int open;
@@ -32,8 +34,12 @@ typedef struct fixture {
     const yoke_type *fail;  /* as twice, but a claim with an odd item fails with that item's code */
 } fixture;
 
-/* The runtime's options come from here; zero: two workers and the defaults. */
+/* A runtime without devices; options NULL: two workers and the defaults. */
 void fixture_start(fixture *f, const yoke_options *options);
+
+/* The same with devices of these backends. `twice` has a GPU kernel then,
+ * which only backends that run the CPU kernel can take. */
+void fixture_start_on(fixture *f, const yoke_options *options, const backend_ops *const *backends);
 void fixture_stop(fixture *f);
 
 /* Waits until `count` kernels are held; opens the gate. */

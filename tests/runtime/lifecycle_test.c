@@ -41,6 +41,7 @@ static void every_allocation_that_fails_fails_create_and_leaks_nothing(void **st
     int needed = 0;
     for (int fail_at = 1; needed == 0; fail_at++) {
         c = (counted){.fail_at = fail_at};
+        options.engine = YOKE_ENGINE_CPU;
         yoke_status status = yoke_create(&rt, &options);
         if (status == YOKE_OK) {
             needed = c.calls;
@@ -180,21 +181,21 @@ static void a_thread_that_is_refused_fails_create_and_stops_the_others(void **st
     counted c = {0};
     logged l = {0};
     yoke_runtime *rt;
-    for (refuse_after = 0; refuse_after < 3;) {
+    for (refuse_after = 0; refuse_after < 4;) { /* three workers, then the controller */
         int granted = refuse_after;
-        yoke_status status =
-            yoke_create(&rt, yoke_options(.num_workers = 3, .log = count_log, .log_user = &l,
-                                          .allocator = {counted_alloc, counted_free, &c}));
+        yoke_status status = yoke_create(
+            &rt, yoke_options(.num_workers = 3, .engine = YOKE_ENGINE_CPU, .log = count_log,
+                              .log_user = &l, .allocator = {counted_alloc, counted_free, &c}));
         assert_int_equal(status, YOKE_SYSTEM);
         assert_null(rt);
         assert_int_equal(c.live_bytes, 0);
         refuse_after = granted + 1;
     }
     refuse_after = -1;
-    assert_int_equal(l.errors, 3);
-    assert_int_equal(
-        yoke_create(&rt, yoke_options(.num_workers = 3, .log = count_log, .log_user = &l)),
-        YOKE_OK);
+    assert_int_equal(l.errors, 4);
+    assert_int_equal(yoke_create(&rt, yoke_options(.num_workers = 3, .engine = YOKE_ENGINE_CPU,
+                                                   .log = count_log, .log_user = &l)),
+                     YOKE_OK);
     assert_int_equal(l.infos, 1);
     yoke_destroy(&rt);
 }

@@ -1,10 +1,11 @@
 /*
- * Submit, steal, run and settle allocate nothing: counted in the C library's allocator itself, for
- * all threads, between create and destroy. Plain builds only: a sanitizer has an allocator of its
- * own.
+ * Submit, steal, run, pack and settle allocate nothing: counted in the C library's allocator
+ * itself, for all threads, between create and destroy. Plain builds only: a sanitizer has an
+ * allocator of its own.
  */
 #include <pthread.h>
 
+#include "backends/host/host.h"
 #include "tests/runtime/fixture.h"
 
 void *__libc_malloc(size_t bytes);
@@ -47,6 +48,8 @@ void *aligned_alloc(size_t align, size_t bytes)
 
 enum { JOBS = 20000, LARGE = 1000000 };
 
+static const backend_ops *const host_only[] = {&host_ops, NULL};
+
 static fixture f;
 static yoke_job jobs[JOBS];
 static uint32_t in[LARGE], out[LARGE];
@@ -54,7 +57,7 @@ static uint32_t in[LARGE], out[LARGE];
 static void resubmit(yoke_job *job)
 {
     job->done = NULL;
-    job->flags = YOKE_JOB_REAP;
+    job->flags = YOKE_JOB_REAP | YOKE_JOB_CPU; /* a full lane would refuse it */
     assert_int_equal(fixture_submit(&f, job), YOKE_OK);
 }
 
@@ -89,7 +92,8 @@ static void nothing_is_allocated_between_create_and_destroy(void **state)
 {
     (void)state;
     long at_start = atomic_load(&allocations);
-    fixture_start(&f, NULL);
+    fixture_start_on(&f, yoke_options(.num_workers = 2, .engine = YOKE_ENGINE_GPU), host_only);
+    assert_int_equal(yoke_ready(f.rt, YOKE_FOREVER), YOKE_OK);
     assert_true(atomic_load(&allocations) > at_start); /* the counting works */
     for (int round = 0; round < 5; round++) {
         long before = atomic_load(&allocations);
@@ -98,8 +102,11 @@ static void nothing_is_allocated_between_create_and_destroy(void **state)
     }
     yoke_stats stats = {.struct_bytes = sizeof stats};
     assert_int_equal(yoke_stats_read(f.rt, &stats), YOKE_OK);
-    printf("%lu jobs, %lu stolen tickets, %lu shared tickets, %lu parks: 0 allocations\n",
-           stats.jobs_settled, stats.tickets_stolen, stats.tickets_shared, stats.parks);
+    assert_true(stats.items_run > 0 && stats.items_gpu > 0);
+    printf("%lu jobs, %lu stolen tickets, %lu shared tickets, %lu parks, %lu batches: "
+           "0 allocations\n",
+           stats.jobs_settled, stats.tickets_stolen, stats.tickets_shared, stats.parks,
+           stats.batches);
     fixture_stop(&f);
 }
 

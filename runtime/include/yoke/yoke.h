@@ -2,7 +2,8 @@
  * yoke: an embeddable job runtime.
  *
  * A host program registers task types, fills in yoke_job structs that it owns, and submits them.
- * Work-stealing CPU workers run the jobs; results land in the caller's own memory.
+ * Work-stealing CPU workers and, where there are any, GPUs run the jobs: small jobs of one type
+ * travel to a GPU together in one batch. Results land in the caller's own memory.
  *
  * How to read this file: statuses, then types, then the job, then lifecycle, submit and wait,
  * groups, completion queue, statistics. Ten minutes, top to bottom.
@@ -69,6 +70,7 @@ typedef struct yoke_runtime yoke_runtime;   /* workers and queues; create, destr
 typedef struct yoke_type yoke_type;         /* a registered type; lives as long as its runtime */
 typedef struct yoke_worker yoke_worker;     /* the thread that runs a kernel */
 typedef struct yoke_resident yoke_resident; /* a constant kept on devices */
+typedef struct yoke_policy yoke_policy;     /* a policy file, read */
 typedef struct yoke_job yoke_job;
 
 #define YOKE_INPUTS_MAX 4
@@ -110,6 +112,25 @@ typedef struct yoke_claim {
 typedef yoke_status (*yoke_cpu_kernel)(yoke_worker *worker, const yoke_claim *claim);
 
 /*
+ * A GPU kernel of a map type: one Vulkan compute shader that computes one item an invocation and
+ * gives the same bytes as the CPU kernel. Written against shaders/yoke.glsl (installed as
+ * share/yoke/shaders/yoke.glsl), compiled to SPIR-V 1.5 or older; may use 64-bit integers and
+ * buffer references. Everything here is copied at register.
+ */
+typedef struct yoke_gpu_kernel {
+    uint32_t struct_bytes;
+    uint32_t flags; /* none is defined: 0 */
+    const uint32_t *spirv;
+    size_t spirv_bytes;
+    const char *entry;   /* NULL: "main"; at most 63 bytes */
+    uint32_t local_size; /* invocations in a workgroup, as the shader declares; 0: 64 */
+} yoke_gpu_kernel;
+#ifndef __cplusplus
+#define yoke_gpu_kernel(...)                                                                       \
+    (&(const yoke_gpu_kernel){.struct_bytes = sizeof(yoke_gpu_kernel), __VA_ARGS__})
+#endif
+
+/*
  * Describes a type. An item of the type reads in_bytes[k] bytes from each input k and writes
  * out_bytes bytes.
  */
@@ -125,7 +146,8 @@ typedef struct yoke_type_desc {
      * it. Pure, quick; called on the submitting thread after the job was checked.
      * NULL: the bytes of all ragged inputs, or, if none is ragged, the number of items. */
     uint64_t (*cost)(const yoke_job *job);
-    void *user; /* handed to the kernel in its claim; must outlive the runtime */
+    void *user;                 /* handed to the kernel in its claim; must outlive the runtime */
+    const yoke_gpu_kernel *gpu; /* NULL: the type runs on the CPU only */
 } yoke_type_desc;
 #ifndef __cplusplus
 #define yoke_type_desc(...)                                                                        \
@@ -134,7 +156,9 @@ typedef struct yoke_type_desc {
 
 /*
  * Adds a type to a runtime, before or while jobs run. *type lives until the runtime is destroyed.
- *   Fails:    YOKE_INVALID: a bad descriptor, or the name is taken. YOKE_NO_MEMORY.
+ * Devices compile its GPU kernel in the background; until then the CPU runs its jobs.
+ *   Fails:    YOKE_INVALID: a bad descriptor, or the name is taken. YOKE_NO_MEMORY. YOKE_BUSY:
+ *             YOKE_TYPES_MAX are registered.
  */
 yoke_status yoke_register(yoke_runtime *rt, const yoke_type_desc *desc, const yoke_type **type);
 
@@ -164,7 +188,8 @@ typedef struct yoke_group {
 
 enum {
     YOKE_JOB_CPU = 1u << 0,  /* run on the CPU only */
-    YOKE_JOB_GPU = 1u << 1,  /* run on a GPU only; YOKE_NO_DEVICE where none is fit */
+    YOKE_JOB_GPU = 1u << 1,  /* run on a GPU; refused where none is ready; the CPU runs what a GPU
+                              * has failed */
     YOKE_JOB_REAP = 1u << 2, /* on settling goes to the runtime's completion queue: yoke_reap */
 };
 
@@ -228,32 +253,59 @@ typedef enum yoke_log_level { YOKE_LOG_INFO, YOKE_LOG_WARNING, YOKE_LOG_ERROR } 
 #define YOKE_WORKERS_MAX 256
 #define YOKE_JOBS_MAX (1u << 20)
 
+#define YOKE_DEVICES_MAX 16
+#define YOKE_TYPES_MAX 256
+
 enum {
     YOKE_SUBMIT_WAITS = 1u << 0, /* a full queue makes a host thread wait instead of YOKE_BUSY */
+    YOKE_REQUIRE_GPU = 1u << 1,  /* create waits for the devices, and fails if none is ready */
 };
+
+/* Which engines run jobs. */
+typedef enum yoke_engine {
+    YOKE_ENGINE_POLICY, /* as the policy says; without one: auto */
+    YOKE_ENGINE_AUTO,   /* the CPU, and GPUs where the waiting work is worth a batch */
+    YOKE_ENGINE_CPU,    /* the CPU only; no device is opened */
+    YOKE_ENGINE_GPU,    /* GPUs wherever a type has a GPU kernel and a device is ready, software
+                         * devices included; else the CPU */
+} yoke_engine;
 
 typedef struct yoke_options {
     uint32_t struct_bytes;
-    uint32_t flags;       /* YOKE_SUBMIT_WAITS */
-    uint32_t num_workers; /* 1 to YOKE_WORKERS_MAX; 0: one for each CPU this thread may run on */
+    uint32_t flags;       /* YOKE_SUBMIT_WAITS, YOKE_REQUIRE_GPU */
+    uint32_t num_workers; /* 1 to YOKE_WORKERS_MAX; 0: the policy's, or one for each CPU this thread
+                           * may run on */
     uint32_t max_jobs;    /* jobs that wait in the runtime for a worker, and as many that wait for a
-                           * group; rounded up to a power of two; 0: 65536; at most YOKE_JOBS_MAX */
-    yoke_allocator allocator; /* all NULL: libc */
+                           * group, and for each GPU type; rounded up to a power of two; 0: the
+                           * policy's, or 65536; at most YOKE_JOBS_MAX */
+    yoke_allocator allocator; /* all NULL: libc. Called by yoke's threads too while devices open */
     /* One line of text, no newline; on any thread, must not call the runtime. NULL: nothing is
      * logged. The library itself prints nothing. */
     void (*log)(void *user, yoke_log_level level, const char *line);
     void *log_user;
+    const yoke_policy *policy; /* read during create only; NULL: all defaults */
+    yoke_engine engine;        /* overrides the policy's routing.mode */
 } yoke_options;
 #ifndef __cplusplus
 #define yoke_options(...) (&(const yoke_options){.struct_bytes = sizeof(yoke_options), __VA_ARGS__})
 #endif
 
 /*
- * Starts a runtime and its threads (named yoke-w0, yoke-w1, ...; they block every signal).
- * options may be NULL: all defaults. On failure *rt is NULL and nothing is left behind.
- *   Fails:    YOKE_INVALID, YOKE_NO_MEMORY, YOKE_SYSTEM.
+ * Starts a runtime and its threads (yoke-w0, yoke-w1, ...: workers; yoke-gpu0, ...: a submitter for
+ * each device; yoke-ctl: the controller; they block every signal). GPUs open in the background
+ * while the CPU serves: see yoke_ready. options may be NULL: all defaults. On failure *rt is NULL
+ * and nothing is left behind.
+ *   Fails:    YOKE_INVALID, YOKE_NO_MEMORY, YOKE_SYSTEM; YOKE_NO_DEVICE with YOKE_REQUIRE_GPU.
  */
 yoke_status yoke_create(yoke_runtime **rt, const yoke_options *options);
+
+/*
+ * Waits until every device is open or given up, and has compiled the types registered so far.
+ *   Threads:  not from a worker.
+ *   Blocks:   yes, up to timeout_ns nanoseconds; a first start of a driver may take seconds.
+ *   Fails:    YOKE_NO_DEVICE: no device is ready; yoke_devices says why. YOKE_TIMEOUT.
+ */
+yoke_status yoke_ready(yoke_runtime *rt, uint64_t timeout_ns);
 
 /*
  * Ends a runtime: items that a kernel has begun are finished, everything else settles as
@@ -264,6 +316,71 @@ yoke_status yoke_create(yoke_runtime **rt, const yoke_options *options);
  *   Blocks:   until the kernels that are running return.
  */
 void yoke_destroy(yoke_runtime **rt);
+
+/* ---------------------------------------------------------------------------------------------
+ * Policy files and devices
+ */
+
+/*
+ * Reads a policy file: config/README.md lists its keys. *policy is for yoke_options; NULL on
+ * failure, and `message` (may be NULL) then holds one line: file, line, key, what is wrong.
+ *   Owns:     the policy is the caller's, until yoke_policy_free.
+ *   Fails:    YOKE_INVALID: the file's content. YOKE_SYSTEM: it cannot be read. YOKE_NO_MEMORY.
+ */
+yoke_status yoke_policy_read(yoke_policy **policy, const char *path, char *message,
+                             size_t message_bytes);
+
+/* Frees a policy; *policy becomes NULL. Does nothing if policy or *policy is NULL. */
+void yoke_policy_free(yoke_policy **policy);
+
+/* X(name, text) */
+#define YOKE_DEVICE_STATE_MAP(X)                                                                   \
+    X(OPENING, "opening")                                                                          \
+    X(READY, "ready")                                                                              \
+    X(UNFIT, "not fit")                                                                            \
+    X(UNUSED, "not used")                                                                          \
+    X(LOST, "lost")
+
+typedef enum yoke_device_state {
+#define YOKE_DEVICE_STATE_ENUM(name, text) YOKE_DEVICE_##name,
+    YOKE_DEVICE_STATE_MAP(YOKE_DEVICE_STATE_ENUM)
+#undef YOKE_DEVICE_STATE_ENUM
+} yoke_device_state;
+
+/* "ready"; never NULL. */
+const char *yoke_device_state_text(yoke_device_state state);
+
+typedef struct yoke_device {
+    char backend[16]; /* "vulkan" */
+    char name[256];   /* "NVIDIA H200"; empty where the backend itself is missing */
+    char driver[256]; /* and its version */
+    uint8_t uuid[16];
+    uint64_t memory_bytes;
+    yoke_device_state state;
+    char why[160]; /* unless ready: the reason */
+} yoke_device;
+
+/* Lists what was found, at most max_devices of them; returns how many there are. Complete once
+ * yoke_ready has returned. A backend that is missing altogether has one entry that says why. */
+size_t yoke_devices(yoke_runtime *rt, yoke_device *devices, size_t max_devices);
+
+/* ---------------------------------------------------------------------------------------------
+ * Memory
+ */
+
+/*
+ * Memory that every device can use in place: jobs whose inputs and output lie in it need not be
+ * copied on their way to a GPU. Page-aligned, zeroed; works without any device too.
+ *   Fails:    NULL: out of memory.
+ */
+void *yoke_alloc(yoke_runtime *rt, size_t bytes);
+
+/*
+ * Gives it back; NULL does nothing.
+ *   Threads:  not from a worker.
+ *   Blocks:   until no device uses it any more. Its jobs must have settled.
+ */
+void yoke_free(yoke_runtime *rt, void *memory);
 
 /* ---------------------------------------------------------------------------------------------
  * Submit, wait, cancel
@@ -279,7 +396,8 @@ void yoke_destroy(yoke_runtime **rt);
  *   Owns:     the jobs and their buffers are the runtime's until settled; the array is not.
  *   Fails:    YOKE_INVALID: a job is malformed, of another runtime's type, submitted already, in
  *             the array twice, or more than one of done, group and YOKE_JOB_REAP is set.
- *             YOKE_BUSY: no room for all of them. YOKE_NO_DEVICE: YOKE_JOB_GPU and no GPU.
+ *             YOKE_BUSY: no room for all of them. YOKE_NO_DEVICE: YOKE_JOB_GPU, and no device
+ *             is ready for that type.
  *             YOKE_UNSUPPORTED: a field this version has no use for is set.
  *             YOKE_CANCELED: the runtime is being destroyed.
  */
@@ -344,6 +462,10 @@ size_t yoke_reap(yoke_runtime *rt, yoke_job **jobs, size_t max_jobs);
     X(jobs_dependency, "of these, with YOKE_DEPENDENCY")                                           \
     X(items_run, "items that CPU kernels ran")                                                     \
     X(claims_run, "calls of CPU kernels")                                                          \
+    X(items_gpu, "items that GPU kernels ran")                                                     \
+    X(batches, "batches that GPUs ran")                                                            \
+    X(batches_failed, "batches that a GPU failed, whose items the CPU then ran")                   \
+    X(batches_in_place, "batches that used the job's own memory, without a copy")                  \
     X(tickets_stolen, "tickets a worker took from another worker's deque")                         \
     X(tickets_shared, "extra tickets pushed for hungry workers")                                   \
     X(parks, "times a worker went to sleep")                                                       \

@@ -1,0 +1,91 @@
+/*
+ * A batch: claims of one type, from one or many jobs, packed into a slot's memory for one dispatch.
+ *
+ * The slot's memory is laid out when the batch opens: the block of parameters, then an array for
+ * each input, the params, the output, and the data of ragged inputs:
+ *
+ *     block | in[0] | in[1] ... | params | out | ragged data
+ *
+ * each array with room for max_items. A job's items join with one claim from the front of the job.
+ * A large claim whose buffers lie in yoke_alloc memory is not copied: the block points at them, and
+ * the batch is that claim alone.
+ *
+ * Threads: a batch belongs to its submitter; after a failure, to the worker that runs its claims on
+ * the CPU, until it is marked free again.
+ */
+#ifndef YOKE_BATCH_H
+#define YOKE_BATCH_H
+
+#include "backends/backend.h"
+#include "job.h"
+#include "region.h"
+
+#define BATCH_CLAIMS_MAX 4096
+#define BATCH_IN_PLACE_BYTES_MIN (256 * 1024)
+#define BATCH_QUIET_LOOKS 16 /* about 2 us */
+
+typedef struct batch_claim {
+    yoke_job *job;
+    uint32_t first, count;
+} batch_claim;
+
+typedef struct batch {
+    backend_memory memory; /* the slot's */
+    uint32_t slot;
+    _Atomic bool is_free; /* the submitter may open it */
+    const yoke_type *type;
+    uint32_t num_items, max_items;
+    uint32_t num_claims;
+    uint32_t params_stride; /* 0 while all jobs have the same */
+    uint64_t cost, target_cost;
+    uint64_t opened_ns;
+    uint32_t quiet_looks; /* since something joined */
+    uint64_t value;       /* on the device's timeline, once submitted */
+    size_t in_at[YOKE_INPUTS_MAX], params_at, out_at, data_at; /* offsets in the memory */
+    size_t data_used;
+    bool in_place;
+    uint64_t in_address[YOKE_INPUTS_MAX], out_address; /* if in place */
+    region *used[YOKE_INPUTS_MAX + 1];                 /* if in place */
+    uint32_t num_used;
+    struct batch *next; /* among the failed ones */
+    batch_claim claims[BATCH_CLAIMS_MAX];
+} batch;
+
+/* How many items of the type a memory of that size holds; 0: the type does not fit. */
+uint32_t batch_capacity(const yoke_type *type, size_t bytes);
+
+/* A free batch becomes an open one, with nothing in it. It takes items until their cost reaches
+ * target_cost. */
+void batch_open(batch *b, const yoke_type *type, uint64_t target_cost, uint64_t now_ns);
+
+typedef enum batch_added {
+    BATCH_TOOK_ALL,  /* the job has nothing left to claim */
+    BATCH_TOOK_PART, /* the batch has no room for more, the job may have more */
+    BATCH_TOO_LARGE, /* the job's next item does not fit in an empty batch */
+} batch_added;
+
+/* Claims and packs as many of the job's items as there is room for. */
+batch_added batch_add(batch *b, yoke_job *job, region_table *regions, const region_device *device);
+
+/* Whether it takes no more items. */
+bool batch_is_full(const batch *b);
+
+/* Whether an open batch should go to the device now: it is full; or its first item has waited long
+ * enough; or the device has nothing to do and nobody seems to bring more: a claim that is alone
+ * goes when the next look finds nothing, several wait for a few looks, for more are likely on their
+ * way. Pure. */
+bool batch_is_due(const batch *b, uint64_t now_ns, uint64_t wait_ns_max, bool device_is_idle);
+
+/* Writes the block of parameters; then the batch is ready for the device. */
+void batch_seal(batch *b);
+
+/* What the device gets. */
+backend_batch batch_for_device(const batch *b, backend_kernel *kernel);
+
+/* Copies a claim's outputs to its job; `at`: the place of the claim's first item in the batch. */
+void batch_unpack(const batch *b, const batch_claim *claim, uint32_t at);
+
+/* The device is done with it: lets go of the job's own memory. */
+void batch_close(batch *b, region_table *regions);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * What goes into a lane, and what of a group's released jobs does. See lane.h.
+ *
+ * Ordering ledger
+ *   X1  a ticket in a lane against the last device leaving it    push: publish, fence (seq_cst),
+ *       load num_serving    submitter: decrement num_serving (seq_cst), then drain
+ *       if broken: a ticket lies in a lane that nobody looks at.
+ */
+#include "lane.h"
+
+#include "job.h"
+#include "ready.h"
+
+static yoke_type *lane_type_of(const yoke_job *job)
+{
+    return (yoke_type *)(uintptr_t)job->type; /* the caller's view of it is const */
+}
+
+route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning)
+{
+    yoke_type *type = lane_type_of(job);
+    if (type->gpu.spirv == NULL) {
+        return ROUTE_CPU;
+    }
+    bool is_served = atomic_load_explicit(&type->num_serving, memory_order_relaxed) > 0;
+    route_input input = {
+        .flags = job->flags,
+        .num_items = job->num_items,
+        .cost = job_core_of(job)->item_cost * job->num_items,
+        .backlog = ring_count_any(&rt->inbox),
+        .is_served = is_served,
+        .has_room = ring_count_any(&type->lane) < type->lane.capacity,
+    };
+    return route_decide(&input, tuning);
+}
+
+void lane_drain_any(yoke_runtime *rt, yoke_type *type)
+{
+    void *ticket;
+    while (ring_pop_any(&type->lane, &ticket, 1) > 0) {
+        ready_push_any(rt, ticket);
+    }
+}
+
+bool lane_push_any(yoke_runtime *rt, yoke_job *job)
+{
+    yoke_type *type = lane_type_of(job);
+    uint64_t position;
+    if (!ring_reserve_any(&type->lane, 1, &position)) {
+        return false;
+    }
+    ring_publish_any(&type->lane, position, job);
+    atomic_thread_fence(memory_order_seq_cst); /* X1 */
+    if (atomic_load_explicit(&type->num_serving, memory_order_relaxed) == 0) {
+        lane_drain_any(rt, type);
+    }
+    return true;
+}
+
+/* Tries the lane for a released job. False: its ticket is still to go to the workers. */
+static bool lane_release_one(yoke_runtime *rt, yoke_job *job, route way)
+{
+    if (way == ROUTE_GPU) {
+        return lane_push_any(rt, job);
+    }
+    if (way == ROUTE_BOTH) { /* one more for the lane */
+        job_add_ticket_any(job);
+        if (!lane_push_any(rt, job)) {
+            job_finish_any(job, 1);
+        }
+    }
+    return false;
+}
+
+void lane_release_any(yoke_runtime *rt, yoke_job *jobs)
+{
+    yoke_job *for_workers = NULL, **link = &for_workers;
+    bool any_for_gpu = false;
+    snapshot tuning = *snapshot_read_begin(&rt->tuning);
+    snapshot_read_end();
+    while (jobs != NULL) {
+        yoke_job *job = jobs;
+        jobs = job_core_of(job)->next; /* read first: once in a lane, the job may settle */
+        bool stopped = job_stop_status(job) != YOKE_OK;
+        route way = stopped ? ROUTE_CPU : lane_route_any(rt, job, &tuning);
+        any_for_gpu |= way != ROUTE_CPU;
+        if (!lane_release_one(rt, job, way)) {
+            *link = job;
+            link = &job_core_of(job)->next;
+        }
+    }
+    *link = NULL;
+    if (for_workers != NULL) {
+        ready_push_list_any(rt, for_workers);
+    }
+    if (any_for_gpu) {
+        park_wake_one_any(&rt->gpu_park);
+    }
+}

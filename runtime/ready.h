@@ -1,0 +1,40 @@
+/*
+ * What other threads hand to the workers, in two lists without a bound of their own, since each
+ * entry is a job's or a slot's own memory: jobs that a group has released or a device handed back,
+ * and batches that a device has failed.
+ *
+ * Threads: any for all. Everything is taken at once, so no ABA problem arises.
+ *
+ * Ordering ledger
+ *   Y1  contents before the push    push: compare-exchange (release)    take: exchange (acquire)
+ *       if broken: a worker reads a job or a batch before what was written into it.
+ */
+#ifndef YOKE_READY_H
+#define YOKE_READY_H
+
+#include "batch.h"
+#include "runtime.h"
+
+/* Jobs, linked by job_core.next; each brings a ticket. Wakes a worker. */
+void ready_push_list_any(yoke_runtime *rt, yoke_job *jobs);
+
+/* The same for one job. */
+void ready_push_any(yoke_runtime *rt, yoke_job *job);
+
+/* All jobs, newest list first, or NULL. */
+yoke_job *ready_take_any(yoke_runtime *rt);
+
+/* A batch that a device has failed; its claims are to be run. Wakes a worker. */
+void ready_push_failed_any(yoke_runtime *rt, batch *failed);
+
+/* All failed batches, linked by next, or NULL. */
+batch *ready_take_failed_any(yoke_runtime *rt);
+
+/* A hint, after a seq_cst fence (P1 in park.h). */
+static inline bool ready_looks_empty_any(yoke_runtime *rt)
+{
+    return atomic_load_explicit(&rt->ready, memory_order_relaxed) == NULL &&
+           atomic_load_explicit(&rt->failed, memory_order_relaxed) == NULL;
+}
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * Regions and their imports. The life of a region is told in region.h.
+ *
+ * One mutex guards everything; it is taken once for each large buffer of a batch, and on alloc and
+ * free. Importing happens under it, the first time a device meets a region.
+ */
+#include "region.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define REGION_PAGE_BYTES 4096
+
+struct region {
+    region *next;
+    char *host;
+    size_t bytes;
+    uint32_t num_uses; /* by batches, of any device */
+    bool is_freeing;
+    bool is_refused[YOKE_DEVICES_MAX];         /* the device cannot import it: asked once */
+    backend_memory imported[YOKE_DEVICES_MAX]; /* bytes 0: not imported */
+};
+
+void region_table_init(region_table *table)
+{
+    pthread_mutex_init(&table->lock, NULL);
+    table->first = NULL;
+    atomic_init(&table->num_freeing, 0);
+}
+
+void region_table_finish(region_table *table, const yoke_allocator *allocator)
+{
+    while (table->first != NULL) {
+        region *r = table->first;
+        table->first = r->next;
+        munmap(r->host, r->bytes);
+        allocator->free(allocator->user, r, sizeof *r);
+    }
+    pthread_mutex_destroy(&table->lock);
+}
+
+void *region_alloc(region_table *table, const yoke_allocator *allocator, size_t bytes)
+{
+    size_t whole = (bytes + REGION_PAGE_BYTES - 1) / REGION_PAGE_BYTES * REGION_PAGE_BYTES;
+    region *r = whole < bytes || bytes == 0
+                    ? NULL
+                    : allocator->alloc(allocator->user, sizeof *r, BASE_LINE_BYTES);
+    if (r == NULL) {
+        return NULL;
+    }
+    memset(r, 0, sizeof *r);
+    r->bytes = whole;
+    r->host = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (r->host == MAP_FAILED) {
+        allocator->free(allocator->user, r, sizeof *r);
+        return NULL;
+    }
+    pthread_mutex_lock(&table->lock);
+    r->next = table->first;
+    table->first = r;
+    pthread_mutex_unlock(&table->lock);
+    return r->host;
+}
+
+region *region_begin_free(region_table *table, void *memory)
+{
+    pthread_mutex_lock(&table->lock);
+    region *r = table->first;
+    while (r != NULL && (r->host != memory || r->is_freeing)) {
+        r = r->next;
+    }
+    if (r != NULL) {
+        r->is_freeing = true;
+        atomic_fetch_add(&table->num_freeing, 1);
+    }
+    pthread_mutex_unlock(&table->lock);
+    return r;
+}
+
+bool region_is_unused(region_table *table, region *r)
+{
+    pthread_mutex_lock(&table->lock);
+    bool is_unused = r->num_uses == 0;
+    for (int i = 0; i < YOKE_DEVICES_MAX; i++) {
+        is_unused &= r->imported[i].bytes == 0;
+    }
+    pthread_mutex_unlock(&table->lock);
+    return is_unused;
+}
+
+void region_unmap(region_table *table, const yoke_allocator *allocator, region *r)
+{
+    pthread_mutex_lock(&table->lock);
+    region **link = &table->first;
+    while (*link != r) {
+        link = &(*link)->next;
+    }
+    *link = r->next;
+    atomic_fetch_sub(&table->num_freeing, 1);
+    pthread_mutex_unlock(&table->lock);
+    munmap(r->host, r->bytes);
+    allocator->free(allocator->user, r, sizeof *r);
+}
+
+static region *region_find_locked(region_table *table, const char *memory, size_t bytes)
+{
+    region *r = table->first;
+    while (r != NULL && (r->is_freeing || memory < r->host || bytes > r->bytes ||
+                         (size_t)(memory - r->host) > r->bytes - bytes)) {
+        r = r->next;
+    }
+    return r;
+}
+
+static bool region_import_locked(region *r, const region_device *device)
+{
+    backend_memory *imported = &r->imported[device->index];
+    bool *is_refused = &r->is_refused[device->index];
+    if (imported->bytes == 0 && !*is_refused &&
+        device->ops->import(device->device, r->host, r->bytes, imported) != YOKE_OK) {
+        imported->bytes = 0;
+        *is_refused = true;
+    }
+    return imported->bytes != 0;
+}
+
+bool region_use(region_table *table, const region_device *device, const void *memory, size_t bytes,
+                uint64_t *address, region **used)
+{
+    pthread_mutex_lock(&table->lock);
+    region *r = region_find_locked(table, memory, bytes);
+    bool usable = r != NULL && region_import_locked(r, device);
+    if (usable) {
+        r->num_uses++;
+        *used = r;
+        *address = r->imported[device->index].address + (uint64_t)((const char *)memory - r->host);
+    }
+    pthread_mutex_unlock(&table->lock);
+    return usable;
+}
+
+void region_unuse(region_table *table, region *r)
+{
+    pthread_mutex_lock(&table->lock);
+    r->num_uses--;
+    pthread_mutex_unlock(&table->lock);
+}
+
+bool region_let_go(region_table *table, const region_device *device, bool all)
+{
+    bool released = false;
+    pthread_mutex_lock(&table->lock);
+    for (region *r = table->first; r != NULL; r = r->next) {
+        backend_memory *imported = &r->imported[device->index];
+        if (imported->bytes != 0 && (all || (r->is_freeing && r->num_uses == 0))) {
+            device->ops->release(device->device, imported);
+            imported->bytes = 0;
+            released = true;
+        }
+    }
+    pthread_mutex_unlock(&table->lock);
+    return released;
+}

@@ -1,0 +1,58 @@
+/*
+ * Memory that yoke_alloc hands out, and what each device knows of it.
+ *
+ * A region is yoke's own mapping, so it outlives every device and works without any. A device
+ * imports it when it first meets it, and counts the batches that use it. yoke_free takes the
+ * region out of use, waits until no batch uses it and every device has let go, and only then
+ * unmaps it.
+ *
+ * Threads: the table is behind a mutex. region_alloc and the functions that free by host threads;
+ * region_use, region_unuse, region_let_go by submitters, each for its own device.
+ */
+#ifndef YOKE_REGION_H
+#define YOKE_REGION_H
+
+#include <pthread.h>
+
+#include "backends/backend.h"
+#include "base.h"
+
+typedef struct region region;
+
+typedef struct region_table {
+    pthread_mutex_t lock;
+    region *first;
+    _Atomic uint32_t num_freeing; /* some device may have to let go */
+} region_table;
+
+/* A device, as regions see it. */
+typedef struct region_device {
+    uint32_t index; /* below YOKE_DEVICES_MAX */
+    const backend_ops *ops;
+    backend_device *device;
+} region_device;
+
+void region_table_init(region_table *table);
+/* Unmaps what is left; no device is open any more. */
+void region_table_finish(region_table *table, const yoke_allocator *allocator);
+
+/* NULL: out of memory. */
+void *region_alloc(region_table *table, const yoke_allocator *allocator, size_t bytes);
+
+/* Takes the region that begins at `memory` out of use; NULL: there is none. Once region_is_unused,
+ * it may be given to region_unmap. */
+region *region_begin_free(region_table *table, void *memory);
+bool region_is_unused(region_table *table, region *r);
+void region_unmap(region_table *table, const yoke_allocator *allocator, region *r);
+
+/* If [memory, memory + bytes) lies in a region that the device can see: its device address, and
+ * one more use of *used. */
+bool region_use(region_table *table, const region_device *device, const void *memory, size_t bytes,
+                uint64_t *address, region **used);
+void region_unuse(region_table *table, region *r);
+
+/* Releases the device's imports of regions that are being freed, or of all (`all`: the device is
+ * about to close). Returns whether any was released: the caller wakes who waits for the table. */
+bool region_let_go(region_table *table, const region_device *device, bool all);
+
+#endif

@@ -1,0 +1,511 @@
+/*
+ * The submitter's loop.
+ *
+ * It never waits for a device as long as there is something to pack. With batches in flight it
+ * spins for a moment, then waits for the oldest, at most until an open batch falls due; with none
+ * in flight an open batch goes at once, so what is left is to park by the rules of park.h.
+ *
+ * What it always keeps: a ticket taken from a lane is in `held`, or its job's items are in a batch,
+ * or both; a batch is free, open, in flight or failed; when the device is lost or the runtime
+ * stops, all of it goes to the workers. A job with a callback is settled by a worker, the others
+ * here.
+ *
+ * Ordering: X1 in lane.c for num_serving; the hand-over of failed batches is a release store
+ * (ready_push_failed_any) and an acquire load of is_free.
+ */
+#include "submitter.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lane.h"
+#include "ready.h"
+#include "settle.h"
+
+#define SUBMITTER_SPINS 256
+#define SUBMITTER_WAIT_NS_MAX 1000000
+#define SUBMITTER_DRAIN_NS 5000000000
+
+void submitter_set_state(submitter *s, yoke_device_state state, const char *why)
+{
+    yoke_runtime *rt = s->rt;
+    pthread_mutex_lock(&rt->devices_lock);
+    s->info.state = state;
+    snprintf(s->info.why, sizeof s->info.why, "%s", why != NULL ? why : "");
+    pthread_mutex_unlock(&rt->devices_lock);
+    atomic_thread_fence(memory_order_seq_cst); /* W1 in waiters.h */
+    waiters_wake(&rt->waiters, &rt->devices_found);
+    if (state != YOKE_DEVICE_OPENING) {
+        runtime_log(rt, state == YOKE_DEVICE_LOST ? YOKE_LOG_WARNING : YOKE_LOG_INFO,
+                    "yoke: %s device %s: %s%s%s", s->info.backend, s->info.name,
+                    yoke_device_state_text(state), why != NULL ? ": " : "", why != NULL ? why : "");
+    }
+}
+
+/* -- settling -------------------------------------------------------------------------------- */
+
+static void submitter_settle(submitter *s, yoke_job *job)
+{
+    if (job->done != NULL) { /* callbacks run on workers */
+        job_core_of(job)->is_run = 1;
+        ready_push_any(s->rt, job);
+    } else {
+        settle(s->rt, &s->stats, job, job_stop_status(job));
+    }
+}
+
+static void submitter_complete(submitter *s, batch *b)
+{
+    uint32_t at = 0;
+    stats_add_owner(&s->stats, STATS_batches, 1);
+    stats_add_owner(&s->stats, STATS_batches_in_place, b->in_place);
+    stats_add_owner(&s->stats, STATS_items_gpu, b->num_items);
+    batch_close(b, &s->rt->regions);
+    for (uint32_t i = 0; i < b->num_claims; i++) {
+        batch_claim *claim = &b->claims[i];
+        yoke_job *job = claim->job;
+        batch_unpack(b, claim, at);
+        at += claim->count;
+        if (job->num_items == 1 || job_finish_any(job, claim->count)) {
+            submitter_settle(s, job);
+        }
+    }
+    atomic_store_explicit(&b->is_free, true, memory_order_release);
+}
+
+/* The device did not run it: the workers do. It is out of the device's reach already. */
+static void submitter_fail(submitter *s, batch *b)
+{
+    stats_add_owner(&s->stats, STATS_batches_failed, 1);
+    batch_close(b, &s->rt->regions);
+    ready_push_failed_any(s->rt, b);
+}
+
+/* -- types ----------------------------------------------------------------------------------- */
+
+static void submitter_compile_one(submitter *s, yoke_type *type)
+{
+    backend_kernel_desc desc = {
+        .name = type->name,
+        .spirv = type->gpu.spirv,
+        .spirv_bytes = type->gpu.spirv_bytes,
+        .entry = type->gpu.entry,
+        .local_size = type->gpu.local_size,
+        .type = type,
+        .cpu = type->cpu,
+        .user = type->user,
+        .out_bytes = type->out_bytes,
+    };
+    memcpy(desc.in_bytes, type->in_bytes, sizeof desc.in_bytes);
+    yoke_status status = YOKE_NO_MEMORY;
+    if (batch_capacity(type, s->slots[0].memory.bytes) > 0) {
+        status = s->device.ops->compile(s->device.device, &desc, &s->kernels[type->index]);
+    }
+    if (status == YOKE_OK) {
+        atomic_fetch_add_explicit(&type->num_serving, 1, memory_order_seq_cst);
+        return;
+    }
+    s->kernels[type->index] = NULL;
+    runtime_log(s->rt, YOKE_LOG_WARNING, "yoke: %s cannot run type %s: %s; the CPU does",
+                s->info.name, type->name, yoke_status_text(status));
+}
+
+/* Gives every new type its turn. */
+static bool submitter_compile(submitter *s)
+{
+    yoke_runtime *rt = s->rt;
+    uint32_t num_types = atomic_load_explicit(&rt->num_types, memory_order_acquire);
+    uint32_t i = atomic_load_explicit(&s->num_compiled, memory_order_relaxed);
+    if (i == num_types) {
+        return false;
+    }
+    for (; i < num_types; i++) {
+        yoke_type *type = atomic_load_explicit(&rt->types[i], memory_order_acquire);
+        if (type->gpu.spirv != NULL) {
+            submitter_compile_one(s, type);
+        }
+        atomic_store(&s->num_compiled, i + 1);
+        waiters_wake(&rt->waiters, &rt->devices_found);
+    }
+    return true;
+}
+
+/* Serves no type any more; what waited goes to the workers. */
+static void submitter_leave_lanes(submitter *s)
+{
+    yoke_runtime *rt = s->rt;
+    uint32_t num_types = atomic_load(&s->num_compiled);
+    for (uint32_t i = 0; i < num_types; i++) {
+        if (s->kernels[i] == NULL) {
+            continue;
+        }
+        yoke_type *type = atomic_load(&rt->types[i]);
+        s->kernels[i] = NULL;
+        if (atomic_fetch_sub_explicit(&type->num_serving, 1, memory_order_seq_cst) == 1) {
+            lane_drain_any(rt, type); /* X1 */
+        }
+        if (s->held[i] != NULL) {
+            ready_push_any(rt, s->held[i]);
+            s->held[i] = NULL;
+        }
+    }
+}
+
+/* -- filling --------------------------------------------------------------------------------- */
+
+static batch *submitter_free_slot(submitter *s)
+{
+    for (uint32_t i = 0; i < s->num_slots; i++) {
+        batch *b = &s->slots[i];
+        if (atomic_load_explicit(&b->is_free, memory_order_acquire)) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+/* The next job for the type: the one held, or a ticket from the lane. */
+static yoke_job *submitter_take(submitter *s, yoke_type *type)
+{
+    yoke_job *job = s->held[type->index];
+    void *ticket = NULL;
+    if (job != NULL) {
+        s->held[type->index] = NULL;
+        return job;
+    }
+    if (ring_pop_any(&type->lane, &ticket, 1) > 0) {
+        runtime_made_room_any(s->rt);
+    }
+    return ticket;
+}
+
+/* A job that must not run is the workers' to settle. */
+static bool submitter_turns_away(yoke_job *job, uint64_t now_ns)
+{
+    if (job->deadline_ns != 0 && now_ns >= job->deadline_ns) {
+        job_stop_any(job, YOKE_DEADLINE);
+    }
+    return job_stop_status(job) != YOKE_OK;
+}
+
+/* Adds the job to the type's open batch. False: the batch takes no more. */
+static bool submitter_add(submitter *s, batch *b, yoke_job *job)
+{
+    yoke_runtime *rt = s->rt;
+    switch (batch_add(b, job, &rt->regions, &s->device)) {
+    case BATCH_TOOK_ALL:
+        if (job->num_items > 1 && job_finish_any(job, 1)) {
+            submitter_settle(s, job); /* others have run it all */
+        }
+        return true;
+    case BATCH_TOO_LARGE:
+        ready_push_any(rt, job);
+        return true;
+    case BATCH_TOOK_PART:
+        s->held[b->type->index] = job;
+    }
+    return false;
+}
+
+/* Fills the type's open batch from its lane; returns whether anything was taken. */
+static bool submitter_fill(submitter *s, yoke_type *type, const snapshot *tuning, uint64_t now_ns)
+{
+    batch **open = &s->open[type->index];
+    if (*open == NULL && s->held[type->index] == NULL && ring_looks_empty_any(&type->lane)) {
+        return false;
+    }
+    if (*open == NULL) {
+        batch *b = submitter_free_slot(s);
+        if (b == NULL) {
+            return false;
+        }
+        batch_open(b, type, tuning->target_cost, now_ns);
+        atomic_store_explicit(&b->is_free, false, memory_order_relaxed);
+        *open = b;
+    }
+    bool any = false;
+    yoke_job *job;
+    while (!batch_is_full(*open) && (job = submitter_take(s, type)) != NULL) {
+        any = true;
+        if (submitter_turns_away(job, now_ns)) {
+            ready_push_any(s->rt, job);
+        } else if (!submitter_add(s, *open, job)) {
+            break;
+        }
+    }
+    (*open)->quiet_looks = any ? 0 : (*open)->quiet_looks + 1;
+    if ((*open)->num_items == 0) { /* nothing came of it */
+        atomic_store_explicit(&(*open)->is_free, true, memory_order_relaxed);
+        *open = NULL;
+    }
+    return any;
+}
+
+/* -- the device ------------------------------------------------------------------------------ */
+
+static yoke_status submitter_send(submitter *s, batch *const *due, uint32_t count)
+{
+    backend_batch batches[BACKEND_SLOTS_MAX];
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        batch_seal(due[i]);
+        batches[i] = batch_for_device(due[i], s->kernels[due[i]->type->index]);
+    }
+    yoke_status status = s->device.ops->submit(s->device.device, batches, count, &value);
+    for (uint32_t i = 0; i < count; i++) {
+        if (status == YOKE_OK || status == YOKE_NO_DEVICE) { /* lost counts as executed */
+            due[i]->value = value - (count - 1 - i);
+            s->in_flight[s->num_in_flight++] = due[i];
+        } else {
+            submitter_fail(s, due[i]);
+        }
+    }
+    return status == YOKE_NO_DEVICE ? status : YOKE_OK;
+}
+
+/* One round over all types: fill, and send what is due. */
+static yoke_status submitter_pack(submitter *s, const snapshot *tuning, bool *any)
+{
+    yoke_runtime *rt = s->rt;
+    batch *due[BACKEND_SLOTS_MAX];
+    uint32_t num_due = 0, num_types = atomic_load_explicit(&s->num_compiled, memory_order_relaxed);
+    uint64_t now_ns = base_now_ns();
+    bool is_idle = s->num_in_flight == 0;
+    for (uint32_t n = 0; n < num_types; n++) {
+        uint32_t i = (s->first_type + n) % num_types;
+        if (s->kernels[i] == NULL) {
+            continue;
+        }
+        yoke_type *type = atomic_load_explicit(&rt->types[i], memory_order_relaxed);
+        *any |= submitter_fill(s, type, tuning, now_ns);
+        batch *b = s->open[i];
+        if (b != NULL && batch_is_due(b, now_ns, tuning->wait_us_max * UINT64_C(1000), is_idle)) {
+            due[num_due++] = b;
+            s->open[i] = NULL;
+        } else if (b != NULL && is_idle) {
+            *any = true; /* look again soon */
+        }
+    }
+    s->first_type++;
+    if (num_due == 0) {
+        return YOKE_OK;
+    }
+    *any = true;
+    return submitter_send(s, due, num_due);
+}
+
+/* Completes the batches that the device has come to. */
+static yoke_status submitter_reap(submitter *s, bool *any)
+{
+    uint64_t value;
+    if (s->num_in_flight == 0) {
+        return YOKE_OK;
+    }
+    yoke_status status = s->device.ops->completed(s->device.device, &value);
+    if (status != YOKE_OK) {
+        return YOKE_NO_DEVICE;
+    }
+    uint32_t count = 0;
+    while (count < s->num_in_flight && s->in_flight[count]->value <= value) {
+        count++;
+    }
+    if (count == 0) {
+        return YOKE_OK;
+    }
+    batch *done[BACKEND_SLOTS_MAX];
+    memcpy(done, s->in_flight, count * sizeof *done);
+    s->num_in_flight -= count;
+    memmove(s->in_flight, s->in_flight + count, s->num_in_flight * sizeof *s->in_flight);
+    for (uint32_t i = 0; i < count; i++) {
+        submitter_complete(s, done[i]);
+    }
+    *any = true;
+    return YOKE_OK;
+}
+
+/* -- resting --------------------------------------------------------------------------------- */
+
+static bool submitter_sees_work(submitter *s)
+{
+    yoke_runtime *rt = s->rt;
+    uint32_t num_compiled = atomic_load_explicit(&s->num_compiled, memory_order_relaxed);
+    if (runtime_is_stopping(rt) || atomic_load(&rt->num_types) != num_compiled ||
+        atomic_load(&rt->regions.num_freeing) > 0) {
+        return true;
+    }
+    for (uint32_t i = 0; i < num_compiled; i++) {
+        yoke_type *type = atomic_load_explicit(&rt->types[i], memory_order_relaxed);
+        if (s->kernels[i] != NULL && !ring_looks_empty_any(&type->lane)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nothing to pack and nothing in flight. */
+static void submitter_park(submitter *s)
+{
+    park *p = &s->rt->gpu_park;
+    park_search_worker(p);
+    park_announce_worker(p, s->device.index);
+    if (submitter_sees_work(s)) {
+        park_retract_worker(p, s->device.index);
+    } else {
+        park_sleep_worker(p, s->device.index);
+    }
+    if (park_found_worker(p)) {
+        park_wake_one_any(p); /* it sleeps again at once if there is nothing for it */
+    }
+}
+
+/* Until the oldest batch is done, or an open one falls due. */
+static void submitter_await(submitter *s, const snapshot *tuning)
+{
+    uint64_t value = 0, oldest = s->in_flight[0]->value;
+    for (int i = 0; i < SUBMITTER_SPINS; i++) {
+        if (s->device.ops->completed(s->device.device, &value) != YOKE_OK || value >= oldest) {
+            return;
+        }
+        base_cpu_relax();
+    }
+    uint64_t timeout_ns = tuning->wait_us_max * UINT64_C(1000);
+    timeout_ns = timeout_ns < SUBMITTER_WAIT_NS_MAX ? timeout_ns : SUBMITTER_WAIT_NS_MAX;
+    s->device.ops->wait(s->device.device, oldest, timeout_ns);
+}
+
+/* -- open, serve, close ---------------------------------------------------------------------- */
+
+/* Threads in yoke_free look again. */
+static void submitter_wake_freeing(submitter *s)
+{
+    atomic_thread_fence(memory_order_seq_cst); /* W1 in waiters.h */
+    waiters_wake(&s->rt->waiters, &s->rt->regions);
+}
+
+static yoke_status submitter_serve(submitter *s)
+{
+    yoke_runtime *rt = s->rt;
+    yoke_status status = YOKE_OK;
+    while (status == YOKE_OK && !runtime_is_stopping(rt)) {
+        snapshot tuning = *snapshot_read_begin(&rt->tuning);
+        snapshot_read_end();
+        bool any = submitter_compile(s);
+        if (atomic_load_explicit(&rt->regions.num_freeing, memory_order_relaxed) > 0 &&
+            region_let_go(&rt->regions, &s->device, false)) {
+            submitter_wake_freeing(s);
+        }
+        status = submitter_reap(s, &any);
+        if (status == YOKE_OK) {
+            status = submitter_pack(s, &tuning, &any);
+        }
+        if (status == YOKE_OK && !any) {
+            if (s->num_in_flight > 0) {
+                submitter_await(s, &tuning);
+            } else {
+                submitter_park(s);
+            }
+        }
+    }
+    return status;
+}
+
+/* What is in flight ends as the device ends it, if it does so in time. */
+static yoke_status submitter_drain(submitter *s)
+{
+    bool any;
+    yoke_status status = YOKE_OK;
+    if (s->num_in_flight > 0) {
+        uint64_t last = s->in_flight[s->num_in_flight - 1]->value;
+        s->device.ops->wait(s->device.device, last, SUBMITTER_DRAIN_NS);
+        status = submitter_reap(s, &any);
+    }
+    return status;
+}
+
+/* The device is closed first: only then nothing can write into a job's own memory any more. */
+static void submitter_close(submitter *s)
+{
+    yoke_runtime *rt = s->rt;
+    submitter_leave_lanes(s);
+    if (region_let_go(&rt->regions, &s->device, true)) {
+        submitter_wake_freeing(s);
+    }
+    for (uint32_t i = 0; i < s->num_slots; i++) {
+        if (s->slots[i].memory.bytes > 0) {
+            s->device.ops->release(s->device.device, &s->slots[i].memory);
+        }
+    }
+    s->device.ops->close(s->device.device);
+    for (uint32_t i = 0; i < YOKE_TYPES_MAX; i++) {
+        if (s->open[i] != NULL) {
+            submitter_fail(s, s->open[i]);
+            s->open[i] = NULL;
+        }
+    }
+    for (uint32_t i = 0; i < s->num_in_flight; i++) {
+        submitter_fail(s, s->in_flight[i]);
+    }
+    s->num_in_flight = 0;
+}
+
+/* The device and the slots' memory. */
+static yoke_status submitter_open(submitter *s, const backend_open_options *options)
+{
+    yoke_runtime *rt = s->rt;
+    s->num_slots = options->num_slots;
+    size_t bytes = ((size_t)rt->policy.limits.staging_mib << 20) / s->num_slots / 4096 * 4096;
+    s->slots = runtime_alloc(rt, s->num_slots * sizeof *s->slots);
+    if (s->slots == NULL) {
+        return YOKE_NO_MEMORY;
+    }
+    memset(s->slots, 0, s->num_slots * sizeof *s->slots);
+    const backend_ops *ops = s->device.ops;
+    yoke_status status = ops->open(s->instance, s->instance_index, options, &s->device.device);
+    if (status != YOKE_OK) {
+        return status;
+    }
+    for (uint32_t i = 0; i < s->num_slots && status == YOKE_OK; i++) {
+        s->slots[i].slot = i;
+        atomic_init(&s->slots[i].is_free, true);
+        status = ops->alloc(s->device.device, bytes, &s->slots[i].memory);
+        if (status != YOKE_OK) {
+            s->slots[i].memory.bytes = 0;
+        }
+    }
+    if (status != YOKE_OK) {
+        submitter_close(s);
+    }
+    return status;
+}
+
+void submitter_main(submitter *s)
+{
+    yoke_runtime *rt = s->rt;
+    char cache_dir[BASE_PATH_BYTES];
+    backend_open_options options = {.num_slots = rt->policy.gpu.slots_in_flight};
+    if (rt->policy.gpu.pipeline_cache) {
+        options.cache_dir = base_cache_dir(rt->policy.gpu.pipeline_cache_dir, cache_dir);
+    }
+    yoke_status status = submitter_open(s, &options);
+    if (status != YOKE_OK) {
+        submitter_set_state(s, YOKE_DEVICE_LOST, yoke_status_text(status));
+        return;
+    }
+    submitter_compile(s);
+    submitter_set_state(s, YOKE_DEVICE_READY, NULL);
+    status = submitter_serve(s);
+    if (status == YOKE_OK) {
+        status = submitter_drain(s);
+    }
+    submitter_close(s);
+    if (status != YOKE_OK) {
+        submitter_set_state(s, YOKE_DEVICE_LOST, "the driver lost it; the CPU has taken over");
+    }
+}
+
+void submitter_free(submitter *s)
+{
+    yoke_runtime *rt = s->rt;
+    runtime_free(rt, s->slots, s->num_slots * sizeof *s->slots);
+    runtime_free(rt, s, sizeof *s);
+}

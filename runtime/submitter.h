@@ -1,0 +1,44 @@
+/*
+ * A submitter: the thread that owns one device. It opens it, compiles the types' kernels, takes
+ * tickets from the lanes, fills batches, submits them, and settles what comes back.
+ *
+ * Threads: everything here belongs to the submitter's thread, but for `info` (its state behind the
+ * runtime's devices_lock) and the atomics.
+ */
+#ifndef YOKE_SUBMITTER_H
+#define YOKE_SUBMITTER_H
+
+#include "batch.h"
+#include "runtime.h"
+
+typedef struct submitter {
+    yoke_runtime *rt;
+    backend_instance *instance;
+    uint32_t instance_index; /* among the instance's devices */
+    region_device device;
+    yoke_device info;
+    bool has_thread;
+    pthread_t thread;
+    stats stats;
+    _Atomic uint32_t num_compiled; /* types that have had their turn, in order of registration */
+    backend_kernel *kernels[YOKE_TYPES_MAX]; /* NULL: this device does not serve the type */
+    yoke_job *held[YOKE_TYPES_MAX];          /* a ticket taken from the lane, not used up yet */
+    batch *open[YOKE_TYPES_MAX];
+    uint32_t num_slots;
+    batch *slots;
+    batch *in_flight[BACKEND_SLOTS_MAX]; /* oldest first */
+    uint32_t num_in_flight;
+    uint32_t first_type; /* whose turn it is to be filled first */
+} submitter;
+
+/* The thread's body. */
+void submitter_main(submitter *s);
+
+/* Tells the world what became of the device; why may be NULL. By its submitter, or before that has
+ * a thread by the controller. */
+void submitter_set_state(submitter *s, yoke_device_state state, const char *why);
+
+/* After its thread has ended and its failed batches have been run: frees its memory. */
+void submitter_free(submitter *s);
+
+#endif
