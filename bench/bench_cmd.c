@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/load.h"
+#include "cli/start.h"
 
 #include <yoke/yoke.h>
 
@@ -19,8 +20,8 @@
 #define BENCH_CMD_ROUNDS_MAX 1000
 
 typedef struct bench_cmd_options {
-    const char *path; /* NULL: the bench's default */
-    uint32_t workers;
+    const char *path;    /* NULL: the bench's default */
+    start_options start; /* num_workers: of the several */
     uint32_t rounds;
     bool json;
     bool help;
@@ -35,19 +36,26 @@ static int bench_cmd_block(const bench_cmd_options *o)
 {
     const char *path = o->path != NULL ? o->path : load_default_path();
     load_result file;
-    char error[320];
+    char line[512];
+    bool degraded = false;
     if (!load_block(path, &file)) {
         return cli_fail(&bench_command, "%s: %s", path, file.error);
     }
     block_bench_options options = {.data = file.data,
                                    .bytes = file.bytes,
-                                   .workers = o->workers,
+                                   .workers = o->start.num_workers,
+                                   .engine = o->start.engine,
+                                   .policy = o->start.policy,
                                    .rounds = o->rounds,
                                    .json = o->json};
-    bool fine = block_bench_run(&options, error, sizeof(error));
+    bool fine = block_bench_run(&options, &degraded, line, sizeof(line));
     load_free(&file);
-    return fine ? cli_finish_output(&bench_command)
-                : cli_fail(&bench_command, "%s: %s", path, error);
+    if (!fine) {
+        return cli_fail(&bench_command, "%s: %s", path, line);
+    }
+    int code = degraded ? cli_degraded(&bench_command, line) : CLI_DONE;
+    int written = cli_finish_output(&bench_command);
+    return written == CLI_DONE ? code : written;
 }
 
 static const bench_cmd_entry bench_cmd_entries[] = {{"block", bench_cmd_block}};
@@ -66,8 +74,16 @@ static uint32_t bench_cmd_num_cpus(void)
 static int bench_cmd_set(bench_cmd_options *o, int option, const char *value)
 {
     switch (option) {
+    case 'e':
+        if (!start_parse_engine(value, &o->start.engine)) {
+            return cli_misuse(&bench_command, "--engine is auto, cpu or gpu, not %s", value);
+        }
+        break;
+    case 'p':
+        o->start.policy = value;
+        break;
     case 'w':
-        if (!cli_parse_number(value, 1, YOKE_WORKERS_MAX, &o->workers)) {
+        if (!cli_parse_number(value, 1, YOKE_WORKERS_MAX, &o->start.num_workers)) {
             return cli_misuse(&bench_command, "--workers is a number from 1 to %d, not %s",
                               YOKE_WORKERS_MAX, value);
         }
@@ -90,6 +106,8 @@ static int bench_cmd_set(bench_cmd_options *o, int option, const char *value)
 static int bench_cmd_parse(bench_cmd_options *o, int argc, char **argv)
 {
     static const struct option options[] = {
+        {"engine", required_argument, NULL, 'e'},
+        {"policy", required_argument, NULL, 'p'},
         {"workers", required_argument, NULL, 'w'},
         {"rounds", required_argument, NULL, 'r'},
         {"json", no_argument, NULL, 'j'},
@@ -131,7 +149,9 @@ static int bench_cmd_run(bench_cmd_options *o, const char *name, const char *pat
 
 static int bench_cmd(int argc, char **argv)
 {
-    bench_cmd_options o = {.workers = bench_cmd_num_cpus(), .rounds = BENCH_CMD_ROUNDS};
+    bench_cmd_options o = {
+        .start = {.num_workers = bench_cmd_num_cpus(), .engine = YOKE_ENGINE_CPU},
+        .rounds = BENCH_CMD_ROUNDS};
     int code = bench_cmd_parse(&o, argc, argv);
     if (code != CLI_DONE) {
         return code;
@@ -146,12 +166,15 @@ static int bench_cmd(int argc, char **argv)
 
 const cli_command bench_command = {
     .name = "bench",
-    .usage = "[NAME [FILE]] [--workers N] [--rounds N] [--json]",
+    .usage = "[NAME [FILE]] [--engine auto|cpu|gpu] [--policy POLICY] [--workers N] [--rounds N] "
+             "[--json]",
     .summary = "measure yoke beside its peers",
     .details =
         "Without a NAME all benches run:\n"
         "  block          a whole block, by yoke and by a plain loop over libsecp256k1, on one\n"
         "                 thread and on N; FILE as in `yoke block`\n"
+        "  --engine E     of yoke's rows: cpu (the default: what the peer has too), auto or gpu\n"
+        "  --policy FILE  a policy file for yoke's runtimes\n"
         "  --workers N    the larger number of threads; default: one for each CPU\n"
         "  --rounds N     rounds, each running every case once; default: 11\n"
         "  --json         print rows as JSON objects, one a line\n",

@@ -33,6 +33,7 @@ typedef struct block_bench {
     bool has_answer;
     rows_output output;
     double *ratios; /* scratch, a ratio a round */
+    char yoke[16];  /* what yoke's rows have as their engine */
     char *error;
     size_t error_bytes;
 } block_bench;
@@ -49,6 +50,21 @@ static bool block_bench_fail_at(block_bench *bench, const block_error *error)
     return false;
 }
 
+static bool block_bench_open_yoke(block_bench *bench, block_bench_case *c)
+{
+    start_options start = {.num_workers = c->threads,
+                           .engine = bench->options->engine,
+                           .policy = bench->options->policy};
+    bool is_cpu = start.engine == YOKE_ENGINE_CPU;
+    snprintf(bench->yoke, sizeof(bench->yoke), "yoke%s%s", is_cpu ? "" : " ",
+             is_cpu ? "" : start_engine_name(&start));
+    if (!start_runtime(&c->rt, &start, bench->error, bench->error_bytes)) {
+        return false;
+    }
+    c->prover = prove_create(c->rt);
+    return c->prover != NULL || block_bench_fail(bench, "out of memory");
+}
+
 static bool block_bench_open(block_bench *bench)
 {
     uint32_t many = bench->options->workers;
@@ -60,16 +76,8 @@ static bool block_bench_open(block_bench *bench)
         if (c->ms == NULL) {
             return block_bench_fail(bench, "out of memory");
         }
-        if (c->is_peer) {
-            continue;
-        }
-        yoke_status status = start_runtime(&c->rt, c->threads);
-        if (status != YOKE_OK) {
-            return block_bench_fail(bench, yoke_status_text(status));
-        }
-        c->prover = prove_create(c->rt, YOKE_JOB_CPU);
-        if (c->prover == NULL) {
-            return block_bench_fail(bench, "out of memory");
+        if (!c->is_peer && !block_bench_open_yoke(bench, c)) {
+            return false;
         }
     }
     bench->ratios = calloc(bench->options->rounds, sizeof(*bench->ratios));
@@ -135,7 +143,7 @@ static bool block_bench_print_ratio(block_bench *bench, const char *name, int ov
         bench->ratios[i] = cases[over].ms[i] / cases[under].ms[i];
     }
     return block_bench_print(bench, name, param, "ratio",
-                             cases[over].is_peer ? "libsecp256k1" : "yoke", bench->ratios);
+                             cases[over].is_peer ? "libsecp256k1" : bench->yoke, bench->ratios);
 }
 
 static bool block_bench_print_all(block_bench *bench)
@@ -159,7 +167,7 @@ static bool block_bench_print_all(block_bench *bench)
         snprintf(param, sizeof(param), "threads=%u", c->threads);
         if (has_many || !is_many) {
             fine = block_bench_print(bench, "whole_block", param, "ms",
-                                     c->is_peer ? "libsecp256k1" : "yoke", c->ms);
+                                     c->is_peer ? "libsecp256k1" : bench->yoke, c->ms);
         }
     }
     return fine;
@@ -181,10 +189,22 @@ static bool block_bench_measure(block_bench *bench)
     return block_bench_print_all(bench);
 }
 
-bool block_bench_run(const block_bench_options *options, char *error, size_t error_bytes)
+static bool block_bench_is_degraded(const block_bench *bench, char *why, size_t why_bytes)
 {
-    block_bench bench = {.options = options, .error = error, .error_bytes = error_bytes};
+    bool degraded = false;
+    for (int i = 0; i < BLOCK_BENCH_CASES && !degraded; i++) {
+        const block_bench_case *c = &bench->cases[i];
+        degraded = !c->is_peer && start_is_degraded(c->rt, bench->options->engine, why, why_bytes);
+    }
+    return degraded;
+}
+
+bool block_bench_run(const block_bench_options *options, bool *degraded, char *line,
+                     size_t line_bytes)
+{
+    block_bench bench = {.options = options, .error = line, .error_bytes = line_bytes};
     bool fine = block_bench_open(&bench) && block_bench_measure(&bench);
+    *degraded = fine && block_bench_is_degraded(&bench, line, line_bytes);
     block_bench_close(&bench);
     return fine;
 }

@@ -9,19 +9,24 @@
 #ifndef YOKE_BENCH_BLOCK_BENCH_H
 #define YOKE_BENCH_BLOCK_BENCH_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <yoke/yoke.h>
 
 typedef struct block_bench_options {
     const uint8_t *data; /* a raw block */
     size_t bytes;
     uint32_t workers; /* of the several; 1 leaves the one out of it */
-    uint32_t rounds;  /* at least 1; one more round warms up */
+    yoke_engine
+        engine; /* of yoke's cases; their rows say "yoke" for the CPU, "yoke gpu" and so on */
+    const char *policy; /* a policy file's path; NULL: none */
+    uint32_t rounds;    /* at least 1; one more round warms up */
     bool json;
 } block_bench_options;
 
-/* Runs the bench and prints its rows to stdout. False: `error` holds a line that says why. */
-bool block_bench_run(const block_bench_options *options, char *error, size_t error_bytes);
+/*
+ * Runs the bench and prints its rows to stdout. False: `line` says why. *degraded: GPUs were asked
+ * for, and none ran anything in one of yoke's cases; `line` says why.
+ */
+bool block_bench_run(const block_bench_options *options, bool *degraded, char *line,
+                     size_t line_bytes);
 
 #endif

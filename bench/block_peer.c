@@ -51,11 +51,13 @@ static void block_peer_sha256d(const uint8_t *data, size_t bytes, uint8_t digest
 static bool block_peer_verify(const secp256k1_context *context, const spend *s,
                               const uint8_t digest[32])
 {
+    uint8_t hash_type;
+    script_view key_bytes = spends_key(s, 0);
+    script_view der = spends_signature(s, 0, &hash_type);
     secp256k1_pubkey key;
     secp256k1_ecdsa_signature signature;
-    if (!secp256k1_ec_pubkey_parse(context, &key, s->claim.key.data, s->claim.key.bytes) ||
-        !secp256k1_ecdsa_signature_parse_der(context, &signature, s->claim.signature.data,
-                                             s->claim.signature.bytes)) {
+    if (!secp256k1_ec_pubkey_parse(context, &key, key_bytes.data, key_bytes.bytes) ||
+        !secp256k1_ecdsa_signature_parse_der(context, &signature, der.data, der.bytes)) {
         return false;
     }
     secp256k1_ecdsa_signature_normalize(context, &signature, &signature);
@@ -70,7 +72,7 @@ static void *block_peer_loop(void *argument)
     share->out_of_memory = preimage == NULL;
     for (uint32_t i = 0; preimage != NULL && i < share->num; i++) {
         const spend *s = &share->first[i];
-        sighash_subject subject = spends_subject(share->block, s);
+        sighash_subject subject = spends_subject(share->block, s, 0);
         uint8_t digest[32];
         if (sighash_is_one(&subject)) {
             memcpy(digest, sighash_one, 32);
@@ -154,7 +156,8 @@ static bool block_peer_checks(block_peer_memory *m, uint8_t *level, uint32_t num
         return false;
     }
     spends_find(&m->block, &m->spends);
-    if (!spends_check_coins(&m->block, m->txids, m->order, &m->spends, error)) {
+    if (!spends_order(&m->block, m->txids, m->order, error) ||
+        !spends_check_made_here(&m->block, m->txids, m->order, &m->spends, error)) {
         return false;
     }
     return block_peer_signatures(m, num_threads, result) ||

@@ -1,10 +1,11 @@
 /*
- * `yoke block`: reads a block, proves what the block alone can prove, reports.
+ * `yoke block`: reads a block and perhaps its coins, proves what they can prove, reports.
  * Owns the runtime it starts; the main thread only.
- * Always holds: exit 0 means that everything checked holds. A bad block or an unreadable file ends
- * with 1 and one line on stderr that says what is wrong and where; with --json, stdout still gets
- * one object. Nothing else goes to stdout.
- * Costs: start-up is timed apart from the runs.
+ * Always holds: exit 0 means that everything checked holds, 3 the same but that no GPU did any of
+ * it though one was asked for. A bad block or an unreadable file ends with 1 and one line on stderr
+ * that says what is wrong and where; with --json, stdout still gets one object. Nothing else goes
+ * to stdout.
+ * Costs: start-up, devices and all, is timed apart from the runs; coins are read before them.
  */
 #include "cli/block_report.h"
 #include "cli/cli.h"
@@ -14,6 +15,7 @@
 #include "cli/start.h"
 
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +23,9 @@
 
 typedef struct block_cmd_options {
     const char *path;
-    uint32_t workers; /* 0: the runtime's choice */
+    const char *coins_path; /* NULL: none */
+    start_options start;
     uint32_t repeat;
-    bool cpu_only;
     bool json;
     bool help;
 } block_cmd_options;
@@ -32,13 +34,18 @@ static int block_cmd_set(block_cmd_options *o, int option, const char *value)
 {
     switch (option) {
     case 'e':
-        o->cpu_only = strcmp(value, "cpu") == 0;
-        if (!o->cpu_only && strcmp(value, "auto") != 0) {
-            return cli_misuse(&block_command, "--engine is auto or cpu, not %s", value);
+        if (!start_parse_engine(value, &o->start.engine)) {
+            return cli_misuse(&block_command, "--engine is auto, cpu or gpu, not %s", value);
         }
         break;
+    case 'p':
+        o->start.policy = value;
+        break;
+    case 'c':
+        o->coins_path = value;
+        break;
     case 'w':
-        if (!cli_parse_number(value, 1, YOKE_WORKERS_MAX, &o->workers)) {
+        if (!cli_parse_number(value, 1, YOKE_WORKERS_MAX, &o->start.num_workers)) {
             return cli_misuse(&block_command, "--workers is a number from 1 to %d, not %s",
                               YOKE_WORKERS_MAX, value);
         }
@@ -61,7 +68,8 @@ static int block_cmd_set(block_cmd_options *o, int option, const char *value)
 static int block_cmd_parse(block_cmd_options *o, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"engine", required_argument, NULL, 'e'}, {"workers", required_argument, NULL, 'w'},
+        {"engine", required_argument, NULL, 'e'}, {"policy", required_argument, NULL, 'p'},
+        {"coins", required_argument, NULL, 'c'},  {"workers", required_argument, NULL, 'w'},
         {"repeat", required_argument, NULL, 'r'}, {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
@@ -119,41 +127,81 @@ static void block_cmd_run(prove *p, const block_cmd_options *o, const load_resul
     }
 }
 
-/* Everything between a loaded file and a filled report; broken if the machine fails it. */
-static void block_cmd_prove(const block_cmd_options *o, const load_result *file,
-                            block_report *report, block_error *error)
+/* What a run of the command works on, and what it comes to. */
+typedef struct block_cmd_work {
+    load_result file;
+    load_result coins_file;
+    coins coins;
+    block_report report;
+    char error[512];    /* one line, unless the verdict is PROVE_VALID */
+    char degraded[512]; /* one line, if no GPU ran what one was asked for; else empty */
+} block_cmd_work;
+
+/* Sets the error that a file has. Always returns false. */
+static bool block_cmd_error(block_cmd_work *work, const char *path, const char *line)
+{
+    snprintf(work->error, sizeof(work->error), "%s: %s", path, line);
+    return false;
+}
+
+/* Everything between loaded files and a filled report; broken if the machine fails it. */
+static void block_cmd_prove(const block_cmd_options *o, block_cmd_work *work)
 {
     yoke_runtime *rt = NULL;
+    block_report *report = &work->report;
+    block_error error = {.what = "out of memory", .offset = SIZE_MAX};
     uint64_t start_ns = clock_ns();
-    report->verdict = PROVE_BROKEN;
-    yoke_status status = start_runtime(&rt, o->workers);
-    if (status != YOKE_OK) {
-        block_error_set(error, SIZE_MAX, BLOCK_NOWHERE, BLOCK_NOWHERE,
-                        "the runtime does not start: %s", yoke_status_text(status));
+    if (!start_runtime(&rt, &o->start, work->error, sizeof(work->error))) {
         return;
     }
-    prove *p = prove_create(rt, o->cpu_only ? YOKE_JOB_CPU : 0);
+    prove *p = prove_create(rt);
     prove_report *runs = calloc(o->repeat, sizeof(*runs));
     report->startup_ns = clock_ns() - start_ns;
     yoke_stats stats = {.struct_bytes = sizeof(stats)};
     yoke_stats_read(rt, &stats);
     report->workers = stats.num_workers;
     if (p != NULL && runs != NULL) {
-        block_cmd_run(p, o, file, runs, report, error);
-    } else {
-        block_error_set(error, SIZE_MAX, BLOCK_NOWHERE, BLOCK_NOWHERE, "out of memory");
+        prove_set_coins(p, o->coins_path != NULL ? &work->coins : NULL);
+        block_cmd_run(p, o, &work->file, runs, report, &error);
+        start_is_degraded(rt, o->start.engine, work->degraded, sizeof(work->degraded));
+    }
+    if (report->verdict != PROVE_VALID) {
+        char line[320];
+        block_error_line(&error, line, sizeof(line));
+        block_cmd_error(work, o->path, line);
     }
     free(runs);
     prove_destroy(&p);
     yoke_destroy(&rt);
 }
 
-/* Prints the report, or the line that says why there is none. */
-static int block_cmd_report(const block_cmd_options *o, const block_report *report)
+/* Reads what the command line names; false, with the error, if that does not work. */
+static bool block_cmd_load(const block_cmd_options *o, block_cmd_work *work)
 {
+    char line[256];
+    if (!load_block(o->path, &work->file)) {
+        return block_cmd_error(work, o->path, work->file.error);
+    }
+    if (o->coins_path == NULL) {
+        return true;
+    }
+    if (!load_coins(o->coins_path, &work->coins_file)) {
+        return block_cmd_error(work, o->coins_path, work->coins_file.error);
+    }
+    return coins_parse(&work->coins, work->coins_file.data, work->coins_file.bytes, line,
+                       sizeof(line)) ||
+           block_cmd_error(work, o->coins_path, line);
+}
+
+/* Prints the report, or the line that says why there is none. */
+static int block_cmd_report(const block_cmd_options *o, const block_cmd_work *work)
+{
+    const block_report *report = &work->report;
     int code = CLI_DONE;
     if (report->verdict != PROVE_VALID) {
-        code = cli_fail(&block_command, "%s: %s", o->path, report->error);
+        code = cli_fail(&block_command, "%s", work->error);
+    } else if (work->degraded[0] != '\0') {
+        code = cli_degraded(&block_command, work->degraded);
     }
     if (o->json && !block_report_print_json(report)) {
         code = cli_fail(&block_command, "the JSON output could not be made");
@@ -162,7 +210,7 @@ static int block_cmd_report(const block_cmd_options *o, const block_report *repo
         block_report_print(report);
     }
     int written = cli_finish_output(&block_command);
-    return code != CLI_DONE ? code : written;
+    return written == CLI_DONE ? code : written;
 }
 
 static int block_cmd(int argc, char **argv)
@@ -176,29 +224,32 @@ static int block_cmd(int argc, char **argv)
         cli_print_help(stdout, &block_command);
         return CLI_DONE;
     }
-    block_report report = {.path = o.path, .engine = "cpu", .verdict = PROVE_BROKEN};
-    load_result file;
-    block_error error = {.what = ""};
-    char line[320];
-    if (load_block(o.path, &file)) {
-        block_cmd_prove(&o, &file, &report, &error);
-        block_error_line(&error, line, sizeof(line));
-        report.error = line;
-        load_free(&file);
-    } else {
-        report.error = file.error;
+    block_cmd_work work = {
+        .report = {.path = o.path, .engine = start_engine_name(&o.start), .verdict = PROVE_BROKEN}};
+    work.report.error = work.error;
+    if (block_cmd_load(&o, &work)) {
+        block_cmd_prove(&o, &work);
     }
-    return block_cmd_report(&o, &report);
+    code = block_cmd_report(&o, &work);
+    coins_finish(&work.coins);
+    load_free(&work.coins_file);
+    load_free(&work.file);
+    return code;
 }
 
 const cli_command block_command = {
     .name = "block",
-    .usage = "[FILE] [--engine auto|cpu] [--workers N] [--repeat N] [--json]",
-    .summary = "prove of a Bitcoin block what the block alone can prove",
+    .usage = "[FILE] [--coins COINS] [--engine auto|cpu|gpu] [--policy POLICY] [--workers N] "
+             "[--repeat N] [--json]",
+    .summary = "prove of a Bitcoin block what it and the coins it spends can prove",
     .details =
         "  FILE           a block, raw or as hex digits, at most 4 000 000 bytes decoded;\n"
         "                 default: $YOKE_BLOCK, else ./.cache/block-357238.json\n"
-        "  --engine E     auto: what suits best (the default); cpu: the CPU only\n"
+        "  --coins COINS  the coins that the block spends: a count, then outpoint and coin of\n"
+        "                 each, in Bitcoin Core's compressed form\n"
+        "  --engine E     auto: what suits best (the default); cpu: the CPU only; gpu: GPUs\n"
+        "                 wherever they can\n"
+        "  --policy FILE  a policy file for the runtime\n"
         "  --workers N    CPU workers, 1 to 256; default: one for each CPU\n"
         "  --repeat N     run N times (at most 10000) in one runtime, report the median\n"
         "  --json         print one JSON object\n"
@@ -207,6 +258,13 @@ const cli_command block_command = {
         "every input whose script is exactly a signature and a public key. Such an input is\n"
         "taken to spend a P2PKH coin of that key; a signature that holds proves that the key's\n"
         "owner signed this spend. Coins themselves are not looked up, except those that the\n"
-        "block itself makes.\n",
+        "block itself makes.\n"
+        "\n"
+        "With the coins: the signatures of every input of a P2PKH, P2PK or multisig coin, and\n"
+        "of a P2SH coin with such a script; that every input has its coin and no two the same;\n"
+        "that no transaction pays more than it takes in, nor the coinbase more than subsidy and\n"
+        "fees. Inputs of other coins, and with witnesses, are counted and not checked.\n"
+        "\n"
+        "Exit status 3: all holds, but a GPU was asked for and none was used.\n",
     .run = block_cmd,
 };

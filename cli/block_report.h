@@ -9,7 +9,7 @@
 /* A report and the circumstances of its run. */
 typedef struct block_report {
     const char *path;
-    const char *engine; /* what the jobs ran on */
+    const char *engine; /* what was asked for; the stages say what ran where */
     uint32_t workers;
     uint32_t repeat;     /* runs done */
     uint64_t startup_ns; /* of the runtime, before the first run */

@@ -33,6 +33,12 @@ int cli_fail(const cli_command *command, const char *what, ...)
     return CLI_FAILED;
 }
 
+int cli_degraded(const cli_command *command, const char *why)
+{
+    fprintf(stderr, "yoke %s: %s\n", command->name, why);
+    return CLI_DEGRADED;
+}
+
 int cli_misuse(const cli_command *command, const char *what, ...)
 {
     va_list list;

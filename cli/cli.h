@@ -10,8 +10,9 @@
 
 enum {
     CLI_DONE = 0,
-    CLI_FAILED = 1, /* the work could not be done, or its answer is no */
-    CLI_USAGE = 2,  /* the command line is wrong */
+    CLI_FAILED = 1,   /* the work could not be done, or its answer is no */
+    CLI_USAGE = 2,    /* the command line is wrong */
+    CLI_DEGRADED = 3, /* done, but not as asked: a GPU was asked for and none was used */
 };
 
 typedef struct cli_command {
@@ -22,8 +23,10 @@ typedef struct cli_command {
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns an exit code */
 } cli_command;
 
-extern const cli_command block_command; /* block_cmd.c */
-extern const cli_command bench_command; /* bench/bench_cmd.c */
+extern const cli_command block_command;   /* block_cmd.c */
+extern const cli_command devices_command; /* devices_cmd.c */
+extern const cli_command bench_command;   /* bench/bench_cmd.c */
+extern const cli_command policy_command;  /* policy_cmd.c */
 
 /* Prints a command's whole help. */
 void cli_print_help(FILE *stream, const cli_command *command);
@@ -32,7 +35,10 @@ void cli_print_help(FILE *stream, const cli_command *command);
 int cli_fail(const cli_command *command, const char *what, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The same, and a line on how the command is used. Returns CLI_USAGE. */
+/* The same, for work that was done by another engine than asked. Returns CLI_DEGRADED. */
+int cli_degraded(const cli_command *command, const char *why);
+
+/* The same as cli_fail, and a line on how the command is used. Returns CLI_USAGE. */
 int cli_misuse(const cli_command *command, const char *what, ...)
     __attribute__((format(printf, 2, 3)));
 

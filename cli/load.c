@@ -1,14 +1,15 @@
 /*
- * The block file loader. Owns the buffer it returns until load_free; one thread at a time for a
+ * The file loader. Owns the buffer it returns until load_free; one thread at a time for a
  * result, otherwise any thread.
- * Always holds: never more than LOAD_BYTES_MAX bytes are read, whatever the file says its size is
- * (it may be a pipe, or grow). The file is read, not mapped: a mapped file that is cut short while
- * it is used would end the process with a signal.
- * Costs one pass of reads, and one to decode hex, in place.
+ * Always holds: never more is read than a block, or its coins, can have, whatever the file says its
+ * size is (it may be a pipe, or grow). The file is read, not mapped: a mapped file that is cut
+ * short while it is used would end the process with a signal. Costs one pass of reads, and one to
+ * decode hex, in place.
  */
 #include "cli/load.h"
 
 #include "cli/bitcoin/block.h"
+#include "cli/bitcoin/coins.h"
 #include "cli/bitcoin/hex.h"
 
 #include <errno.h>
@@ -36,11 +37,11 @@ static bool load_fail(load_result *result, const char *text)
     return false;
 }
 
-/* Reads to the end of the file, or to one byte more than it may have. */
-static bool load_all(int fd, load_result *result)
+/* Reads to the end of the file, or to one byte more than it may have. `what`: it is meant to be. */
+static bool load_all(int fd, load_result *result, size_t bytes_max, const char *what)
 {
     size_t room = 0;
-    while (result->bytes <= LOAD_BYTES_MAX) {
+    while (result->bytes <= bytes_max) {
         if (result->bytes == room) {
             room = room == 0 ? LOAD_BYTES_FIRST : 2 * room;
             uint8_t *grown = realloc(result->data, room);
@@ -58,8 +59,8 @@ static bool load_all(int fd, load_result *result)
         }
         result->bytes += got > 0 ? (size_t)got : 0;
     }
-    snprintf(result->error, sizeof(result->error), "longer than %zu bytes: not a block",
-             LOAD_BYTES_MAX);
+    snprintf(result->error, sizeof(result->error), "longer than %zu bytes: not %s", bytes_max,
+             what);
     return false;
 }
 
@@ -90,20 +91,37 @@ static bool load_open(const char *path, int *fd, load_result *result)
     return false;
 }
 
-bool load_block(const char *path, load_result *result)
+static bool load_raw(const char *path, load_result *result, size_t bytes_max, const char *what)
 {
     int fd = -1;
     *result = (load_result){.data = NULL};
     if (!load_open(path, &fd, result)) {
         return false;
     }
-    bool loaded = load_all(fd, result) && load_decode(result);
+    bool loaded = load_all(fd, result, bytes_max, what);
     close(fd);
+    return loaded;
+}
+
+/* Passes on whether it worked; if not, nothing stays but the error. */
+static bool load_end(load_result *result, bool loaded)
+{
     if (!loaded) {
         free(result->data);
         result->data = NULL;
     }
     return loaded;
+}
+
+bool load_block(const char *path, load_result *result)
+{
+    return load_end(result,
+                    load_raw(path, result, LOAD_BYTES_MAX, "a block") && load_decode(result));
+}
+
+bool load_coins(const char *path, load_result *result)
+{
+    return load_end(result, load_raw(path, result, COINS_BYTES_MAX, "the coins of a block"));
 }
 
 void load_free(load_result *result)

@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-static const cli_command *const main_commands[] = {&block_command, &bench_command};
+static const cli_command *const main_commands[] = {&block_command, &bench_command, &devices_command,
+                                                   &policy_command};
 
 #define MAIN_NUM_COMMANDS (sizeof(main_commands) / sizeof(main_commands[0]))
 
@@ -21,7 +22,8 @@ static void main_print_usage(FILE *stream)
     }
     fprintf(stream, "  %-8s %s\n  %-8s %s\n", "help", "this, or `yoke help COMMAND`", "--version",
             "the version of yoke");
-    fprintf(stream, "\nexit status: 0 done, 1 failed, 2 wrong usage\n");
+    fprintf(stream, "\nexit status: 0 done, 1 failed, 2 wrong usage, 3 done, but by the CPU "
+                    "though a GPU was asked for\n");
 }
 
 static const cli_command *main_find(const char *name)

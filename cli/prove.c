@@ -5,14 +5,16 @@
  * Always holds: a stage has waited for its jobs before it returns, failed or not, so nothing that
  * a job uses is changed or freed under it. Memory is bounded by the block's limits: preimages,
  * which could be a thousand times the block, pass through a ring of PROVE_CHUNKS chunks.
- * Costs: the host's own work (parsing, finding spends, building preimages) is about 2 % of the
- * workers' for a full block; the second and third run while workers hash.
+ * Costs: the host's own work (parsing, finding spends or resolving coins, building preimages) is
+ * about 2 % of the workers' for a full block. Preimages are built while workers hash; so are spends
+ * found, without coins. A multisig input costs a round of its stage for each key tried.
  */
 #include "cli/prove.h"
 
 #include "cli/bitcoin/hex.h"
 #include "cli/bitcoin/merkle.h"
 #include "cli/bitcoin/pow.h"
+#include "cli/bitcoin/resolve.h"
 #include "cli/clock.h"
 
 #include <yoke/tasks.h>
@@ -48,12 +50,19 @@ typedef struct prove_chunk {
     yoke_group group;
 } prove_chunk;
 
+/* A spend that is being decided: how many of its signatures and keys are still to be matched. */
+typedef struct prove_pending {
+    uint32_t spend;
+    uint8_t signatures; /* the next one tried is the last of these, */
+    uint8_t keys;       /* under the last of these */
+} prove_pending;
+
 struct prove {
     yoke_runtime *rt;
     const yoke_type *sha256d;
     const yoke_type *sha256d_ragged;
     const yoke_type *verify;
-    uint32_t job_flags;
+    const coins *coins; /* the caller's; NULL: none */
     prove_progress progress;
     void *progress_user;
 
@@ -66,10 +75,13 @@ struct prove {
     prove_buffer levels[2]; /* Merkle levels above the leaves, in turns */
     prove_buffer order;     /* transactions by txid */
     prove_buffer spend_list;
-    prove_buffer digests; /* a signature hash a spend */
-    prove_buffer keys;    /* a span a spend */
+    prove_buffer spent;   /* resolve's scratch */
+    prove_buffer digests; /* a signature hash a signature */
+    prove_buffer pending; /* a prove_pending a spend: those that are not decided yet */
+    prove_buffer rows;    /* a round's digests, one for each that is pending; */
+    prove_buffer keys;    /* spans of the same; */
     prove_buffer signatures;
-    prove_buffer verdicts; /* a byte a spend */
+    prove_buffer verdicts; /* and a byte each */
     prove_buffer jobs;
     prove_buffer job_list;
     prove_chunk chunks[PROVE_CHUNKS];
@@ -79,7 +91,7 @@ struct prove {
     block_error *error;
     prove_stage stage;
     uint64_t stage_start_ns;
-    uint64_t items_before; /* what the runtime had run when the stage began */
+    yoke_stats before; /* the runtime's counters when the stage began */
 };
 
 static const char *const prove_stage_names[] = {
@@ -119,23 +131,28 @@ static prove_verdict prove_broken(prove *p, const char *text)
     return PROVE_BROKEN;
 }
 
-static uint64_t prove_items_run(const prove *p)
+static yoke_stats prove_stats(const prove *p)
 {
     yoke_stats stats = {.struct_bytes = sizeof(stats)};
-    return yoke_stats_read(p->rt, &stats) == YOKE_OK ? stats.items_run : 0;
+    yoke_stats_read(p->rt, &stats);
+    return stats;
 }
 
 static void prove_begin(prove *p, prove_stage stage)
 {
     p->stage = stage;
+    p->before = prove_stats(p);
     p->stage_start_ns = clock_ns();
-    p->items_before = p->progress != NULL ? prove_items_run(p) : 0;
 }
 
 static prove_verdict prove_end(prove *p, uint64_t items)
 {
+    uint64_t ns = clock_ns() - p->stage_start_ns;
+    yoke_stats after = prove_stats(p);
     p->report->stages[p->stage].items = items;
-    p->report->stages[p->stage].ns = clock_ns() - p->stage_start_ns;
+    p->report->stages[p->stage].cpu_items = after.items_run - p->before.items_run;
+    p->report->stages[p->stage].gpu_items = after.items_gpu - p->before.items_gpu;
+    p->report->stages[p->stage].ns = ns;
     return PROVE_VALID;
 }
 
@@ -157,7 +174,8 @@ static prove_verdict prove_wait(prove *p, yoke_group *group, uint64_t total)
     uint64_t timeout_ns = p->progress != NULL ? PROVE_PROGRESS_NS : YOKE_FOREVER;
     yoke_status status = yoke_group_wait(p->rt, group, timeout_ns);
     while (status == YOKE_TIMEOUT) {
-        uint64_t done = prove_items_run(p) - p->items_before;
+        yoke_stats now = prove_stats(p);
+        uint64_t done = now.items_run + now.items_gpu - p->before.items_run - p->before.items_gpu;
         p->progress(p->progress_user, p->stage, done < total ? done : total, total);
         status = yoke_group_wait(p->rt, group, timeout_ns);
     }
@@ -167,7 +185,6 @@ static prove_verdict prove_wait(prove *p, yoke_group *group, uint64_t total)
 /* Submits one job and, if that works, counts it into the group. */
 static prove_verdict prove_submit(prove *p, yoke_job *job)
 {
-    job->flags |= p->job_flags;
     yoke_status status = yoke_submit(p->rt, &job, 1);
     return status == YOKE_OK ? PROVE_VALID : prove_broken(p, yoke_status_text(status));
 }
@@ -188,8 +205,8 @@ static bool prove_reserve(prove *p)
            prove_room(&p->levels[1], 32 * (txs / 2 + 2)) &&
            prove_room(&p->order, txs * sizeof(uint32_t)) &&
            prove_room(&p->spend_list, inputs * sizeof(spend)) &&
-           prove_room(&p->digests, 32 * inputs) &&
-           prove_room(&p->keys, inputs * sizeof(yoke_span)) &&
+           prove_room(&p->pending, inputs * sizeof(prove_pending)) &&
+           prove_room(&p->rows, 32 * inputs) && prove_room(&p->keys, inputs * sizeof(yoke_span)) &&
            prove_room(&p->signatures, inputs * sizeof(yoke_span)) &&
            prove_room(&p->verdicts, inputs) && prove_room(&p->jobs, jobs * sizeof(yoke_job)) &&
            prove_room(&p->job_list, jobs * sizeof(yoke_job *));
@@ -217,6 +234,7 @@ static prove_verdict prove_parse(prove *p, const uint8_t *data, size_t bytes)
     if (!prove_reserve(p)) {
         return prove_broken(p, "out of memory");
     }
+    p->spends.list = p->spend_list.data;
     return prove_end(p, b->num_txs);
 }
 
@@ -261,7 +279,7 @@ static void prove_strip(prove *p)
     }
 }
 
-/* Hashes the transactions; the host looks for the inputs it can prove meanwhile. */
+/* Hashes the transactions. Without coins, the host looks for the inputs it can prove meanwhile. */
 static prove_verdict prove_txids(prove *p)
 {
     prove_begin(p, PROVE_TXIDS);
@@ -274,8 +292,9 @@ static prove_verdict prove_txids(prove *p)
     if (verdict != PROVE_VALID) {
         return verdict;
     }
-    p->spends.list = p->spend_list.data;
-    spends_find(&p->block, &p->spends);
+    if (p->coins == NULL) {
+        spends_find(&p->block, &p->spends);
+    }
     verdict = prove_wait(p, &group, num);
     return verdict == PROVE_VALID ? prove_end(p, num) : verdict;
 }
@@ -458,7 +477,7 @@ static prove_verdict prove_witness_stage(prove *p)
  * Signature hashes
  */
 
-/* Sends a chunk's preimages to the workers; `first` is the spend of its first one. */
+/* Sends a chunk's preimages to the workers; `first` is the signature of its first one. */
 static prove_verdict prove_chunk_send(prove *p, prove_chunk *chunk, uint32_t first)
 {
     chunk->job = yoke_job(.type = p->sha256d_ragged, .in = {chunk->spans},
@@ -484,96 +503,158 @@ static bool prove_chunk_is_full(const prove_chunk *chunk)
 /* Waits until a chunk's last job is done, and empties it. */
 static prove_verdict prove_chunk_take(prove *p, prove_chunk *chunk)
 {
-    prove_verdict verdict = prove_wait(p, &chunk->group, p->spends.num);
+    prove_verdict verdict = prove_wait(p, &chunk->group, p->spends.num_signatures);
     chunk->used = 0;
     chunk->count = 0;
     return verdict;
 }
 
-static void prove_add_spans(prove *p, uint32_t i)
+/* Sends the chunk that is being filled, if it holds anything, and goes on to the next one. */
+static prove_verdict prove_chunk_turn(prove *p, uint32_t *turn, uint32_t end)
 {
-    const script_claim *claim = &p->spends.list[i].claim;
-    ((yoke_span *)p->keys.data)[i] =
-        (yoke_span){.data = claim->key.data, .bytes = claim->key.bytes};
-    ((yoke_span *)p->signatures.data)[i] =
-        (yoke_span){.data = claim->signature.data, .bytes = claim->signature.bytes};
+    prove_chunk *chunk = &p->chunks[*turn % PROVE_CHUNKS];
+    if (chunk->count == 0) {
+        return PROVE_VALID;
+    }
+    prove_verdict verdict = prove_chunk_send(p, chunk, end - chunk->count);
+    if (verdict == PROVE_VALID) {
+        verdict = prove_chunk_take(p, &p->chunks[++*turn % PROVE_CHUNKS]);
+    }
+    return verdict;
 }
 
 /*
- * Builds preimages in one chunk while the workers hash the others. A chunk's digests are written
- * in one row, so a digest that is not computed (SINGLE's "one") ends a chunk.
+ * Adds the preimage of signature k of a spend. A chunk's digests are written in one row, so a
+ * digest that is not computed (SINGLE's "one") ends a chunk.
  */
+static prove_verdict prove_preimage(prove *p, const spend *s, uint32_t k, uint32_t *turn)
+{
+    sighash_subject subject = spends_subject(&p->block, s, k);
+    uint32_t row = s->first_signature + k;
+    if (sighash_is_one(&subject)) {
+        memcpy((uint8_t *)p->digests.data + 32 * (size_t)row, sighash_one, 32);
+        return prove_chunk_turn(p, turn, row);
+    }
+    prove_chunk *chunk = &p->chunks[*turn % PROVE_CHUNKS];
+    prove_chunk_add(chunk, &subject);
+    return prove_chunk_is_full(chunk) ? prove_chunk_turn(p, turn, row + 1) : PROVE_VALID;
+}
+
+/* Builds preimages in one chunk while the workers hash the others. */
 static prove_verdict prove_preimages(prove *p)
 {
     uint32_t turn = 0;
-    prove_chunk *chunk = &p->chunks[0];
     for (uint32_t i = 0; i < p->spends.num; i++) {
-        sighash_subject subject = spends_subject(&p->block, &p->spends.list[i]);
-        bool is_one = sighash_is_one(&subject);
-        prove_add_spans(p, i);
-        if (is_one) {
-            memcpy((uint8_t *)p->digests.data + 32 * (size_t)i, sighash_one, 32);
-        } else {
-            prove_chunk_add(chunk, &subject);
-        }
-        uint32_t end = is_one ? i : i + 1;
-        bool is_last = i + 1 == p->spends.num;
-        if (chunk->count == 0 || !(is_one || is_last || prove_chunk_is_full(chunk))) {
-            continue;
-        }
-        prove_verdict verdict = prove_chunk_send(p, chunk, end - chunk->count);
-        chunk = &p->chunks[++turn % PROVE_CHUNKS];
-        if (verdict == PROVE_VALID) {
-            verdict = prove_chunk_take(p, chunk);
-        }
-        if (verdict != PROVE_VALID) {
-            return verdict;
+        const spend *s = &p->spends.list[i];
+        for (uint32_t k = 0; k < s->num_signatures; k++) {
+            prove_verdict verdict = prove_preimage(p, s, k, &turn);
+            if (verdict != PROVE_VALID) {
+                return verdict;
+            }
         }
     }
-    return PROVE_VALID;
+    return prove_chunk_turn(p, &turn, p->spends.num_signatures);
+}
+
+/* Lists what is to be verified; with coins, checks them and the amounts. */
+static prove_verdict prove_resolve(prove *p)
+{
+    block *b = &p->block;
+    if (!spends_order(b, p->txids.data, p->order.data, p->error)) {
+        return PROVE_INVALID;
+    }
+    if (p->coins == NULL) {
+        bool fine = spends_check_made_here(b, p->txids.data, p->order.data, &p->spends, p->error);
+        return fine ? PROVE_VALID : PROVE_INVALID;
+    }
+    if (!prove_room(&p->spent, (size_t)p->coins->num + b->num_outputs)) {
+        return prove_broken(p, "out of memory");
+    }
+    resolve_subject subject = {.block = b,
+                               .txids = p->txids.data,
+                               .order = p->order.data,
+                               .coins = p->coins,
+                               .spent = p->spent.data};
+    resolve_result result = resolve_spends(&subject, &p->spends, &p->report->fees, p->error);
+    p->report->has_coins = true;
+    return result == RESOLVE_FINE    ? PROVE_VALID
+           : result == RESOLVE_WRONG ? PROVE_INVALID
+                                     : PROVE_BROKEN;
+}
+
+/* Room for digests and preimages; empty chunks. */
+static bool prove_open_chunks(prove *p)
+{
+    size_t room = PROVE_CHUNK_BYTES + sighash_bytes_max(&p->block, SCRIPT_FORM_BYTES_MAX);
+    bool fine = prove_room(&p->digests, 32 * (size_t)p->spends.num_signatures);
+    for (uint32_t i = 0; i < PROVE_CHUNKS; i++) {
+        p->chunks[i].used = 0;
+        p->chunks[i].count = 0;
+        p->chunks[i].group = (yoke_group){{0}};
+        fine = fine && prove_room(&p->chunks[i].bytes, room);
+    }
+    return fine;
 }
 
 static prove_verdict prove_sighashes(prove *p)
 {
     prove_begin(p, PROVE_SIGHASHES);
-    if (!spends_check_coins(&p->block, p->txids.data, p->order.data, &p->spends, p->error)) {
-        return PROVE_INVALID;
+    prove_verdict verdict = prove_resolve(p);
+    if (verdict != PROVE_VALID) {
+        return verdict;
     }
     memcpy(p->report->kinds, p->spends.kinds, sizeof(p->report->kinds));
-    size_t room = PROVE_CHUNK_BYTES + sighash_bytes_max(&p->block, SCRIPT_P2PKH_BYTES);
-    for (uint32_t i = 0; i < PROVE_CHUNKS; i++) {
-        p->chunks[i].used = 0;
-        p->chunks[i].count = 0;
-        p->chunks[i].group = (yoke_group){{0}};
-        if (!prove_room(&p->chunks[i].bytes, room)) {
-            return prove_broken(p, "out of memory");
-        }
+    if (!prove_open_chunks(p)) {
+        return prove_broken(p, "out of memory");
     }
-    prove_verdict verdict = prove_preimages(p);
+    verdict = prove_preimages(p);
     for (uint32_t i = 0; i < PROVE_CHUNKS; i++) {
-        prove_verdict waited = prove_wait(p, &p->chunks[i].group, p->spends.num);
+        prove_verdict waited = prove_wait(p, &p->chunks[i].group, p->spends.num_signatures);
         verdict = verdict == PROVE_VALID ? waited : verdict;
     }
-    return verdict == PROVE_VALID ? prove_end(p, p->spends.num) : verdict;
+    return verdict == PROVE_VALID ? prove_end(p, p->spends.num_signatures) : verdict;
 }
 
 /* ---------------------------------------------------------------------------------------------
- * Signatures
+ * Signatures: rounds of one check for every spend that is not decided yet. Most are decided in the
+ * first round, and no multisig takes more rounds than it has keys, which is 16 at the most.
  */
 
-/* Fills in the jobs for all spends; returns how many. */
-static uint32_t prove_signature_jobs(prove *p, yoke_group *group,
+/* What a round found of the block's inputs. */
+typedef struct prove_tally {
+    uint64_t checks;
+    uint32_t first_failed; /* the spend of the first input that fails; UINT32_MAX: none */
+    bool is_malformed;     /* its last check's signature or key cannot be decoded */
+} prove_tally;
+
+/* Writes the row of a round's check: the last signature left, under the last key left. */
+static void prove_fill_row(prove *p, uint32_t row, const prove_pending *pending)
+{
+    const spend *s = &p->spends.list[pending->spend];
+    uint8_t hash_type;
+    uint32_t k = pending->signatures - 1u;
+    script_view signature = spends_signature(s, k, &hash_type);
+    script_view key = spends_key(s, pending->keys - 1u);
+    memcpy((uint8_t *)p->rows.data + 32 * (size_t)row,
+           (uint8_t *)p->digests.data + 32 * (size_t)(s->first_signature + k), 32);
+    ((yoke_span *)p->keys.data)[row] = (yoke_span){.data = key.data, .bytes = key.bytes};
+    ((yoke_span *)p->signatures.data)[row] =
+        (yoke_span){.data = signature.data, .bytes = signature.bytes};
+}
+
+/* Fills in the jobs for the first `rows` rows; returns how many. */
+static uint32_t prove_signature_jobs(prove *p, uint32_t rows, yoke_group *group,
                                      const yoke_secp256k1_params *params)
 {
     yoke_job *jobs = p->jobs.data;
     yoke_job **list = p->job_list.data;
     uint32_t num = 0;
-    for (uint32_t i = 0; i < p->spends.num; i += PROVE_SIGNATURES_PER_JOB) {
-        uint32_t left = p->spends.num - i;
+    for (uint32_t i = 0; i < rows; i += PROVE_SIGNATURES_PER_JOB) {
+        uint32_t left = rows - i;
         jobs[num] =
-            yoke_job(.flags = p->job_flags, .type = p->verify,
-                     .in = {(uint8_t *)p->digests.data + 32 * (size_t)i,
-                            (yoke_span *)p->keys.data + i, (yoke_span *)p->signatures.data + i},
+            yoke_job(.type = p->verify,
+                     .in = {(uint8_t *)p->rows.data + 32 * (size_t)i, (yoke_span *)p->keys.data + i,
+                            (yoke_span *)p->signatures.data + i},
                      .out = (uint8_t *)p->verdicts.data + i,
                      .num_items = left < PROVE_SIGNATURES_PER_JOB ? left : PROVE_SIGNATURES_PER_JOB,
                      .group = group, .params = params, .params_bytes = sizeof(*params));
@@ -583,29 +664,61 @@ static uint32_t prove_signature_jobs(prove *p, yoke_group *group,
     return num;
 }
 
-/* Counts the verdicts; the first that is not "valid" makes the error. */
-static prove_verdict prove_count(prove *p)
+/* Runs one check for each of the first `num` pending spends. */
+static prove_verdict prove_round(prove *p, uint32_t num, const yoke_secp256k1_params *params,
+                                 uint64_t total)
+{
+    const prove_pending *pending = p->pending.data;
+    for (uint32_t i = 0; i < num; i++) {
+        prove_fill_row(p, i, &pending[i]);
+    }
+    yoke_group group = {{0}};
+    uint32_t num_jobs = prove_signature_jobs(p, num, &group, params);
+    yoke_status status = yoke_submit(p->rt, p->job_list.data, num_jobs);
+    return status == YOKE_OK ? prove_wait(p, &group, total)
+                             : prove_broken(p, yoke_status_text(status));
+}
+
+static void prove_fail(prove *p, prove_tally *tally, const prove_pending *failed, uint8_t verdict)
+{
+    p->report->num_failed++;
+    if (failed->spend < tally->first_failed) {
+        tally->first_failed = failed->spend;
+        tally->is_malformed = verdict == YOKE_SECP256K1_MALFORMED;
+    }
+}
+
+/* Applies a round's verdicts as CHECKMULTISIG does; returns how many spends are still pending. */
+static uint32_t prove_judge(prove *p, uint32_t num, prove_tally *tally)
 {
     const uint8_t *verdicts = p->verdicts.data;
-    const spend *first = NULL;
-    const char *what = "";
-    for (uint32_t i = 0; i < p->spends.num; i++) {
-        if (verdicts[i] == YOKE_SECP256K1_VALID) {
+    prove_pending *pending = p->pending.data;
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < num; i++) {
+        prove_pending next = pending[i];
+        next.keys--;
+        next.signatures -= verdicts[i] == YOKE_SECP256K1_VALID;
+        if (next.signatures == 0) {
             p->report->num_verified++;
-            continue;
-        }
-        p->report->num_failed++;
-        if (first == NULL) {
-            first = &p->spends.list[i];
-            what = verdicts[i] == YOKE_SECP256K1_MALFORMED
-                       ? "the signature or the key cannot be decoded"
-                       : "the signature does not hold";
+        } else if (next.signatures > next.keys) {
+            prove_fail(p, tally, &next, verdicts[i]);
+        } else {
+            pending[left++] = next;
         }
     }
-    if (first == NULL) {
-        return PROVE_VALID;
+    return left;
+}
+
+static prove_verdict prove_failure(prove *p, const prove_tally *tally)
+{
+    const spend *s = &p->spends.list[tally->first_failed];
+    const char *what = "the signature does not hold";
+    if (s->num_keys > 1) {
+        what = "not every signature is one by a key of its own, in the keys' order";
+    } else if (tally->is_malformed) {
+        what = "the signature or the key cannot be decoded";
     }
-    return prove_invalid(p, spends_offset(&p->block, first), first->transaction, first->input,
+    return prove_invalid(p, spends_offset(&p->block, s), s->transaction, s->input,
                          "%s (%u of %u inputs fail)", what, p->report->num_failed, p->spends.num);
 }
 
@@ -614,34 +727,39 @@ static prove_verdict prove_signatures(prove *p)
     prove_begin(p, PROVE_SIGNATURES);
     yoke_secp256k1_params params = {
         .encoding = spends_are_strict(&p->block) ? YOKE_SECP256K1_DER : YOKE_SECP256K1_DER_LAX};
-    yoke_group group = {{0}};
-    uint32_t num = prove_signature_jobs(p, &group, &params);
-    if (num > 0) {
-        yoke_status status = yoke_submit(p->rt, p->job_list.data, num);
-        if (status != YOKE_OK) {
-            return prove_broken(p, yoke_status_text(status));
+    prove_tally tally = {.first_failed = UINT32_MAX};
+    prove_pending *pending = p->pending.data;
+    for (uint32_t i = 0; i < p->spends.num; i++) {
+        const spend *s = &p->spends.list[i];
+        pending[i] = (prove_pending){
+            .spend = i, .signatures = (uint8_t)s->num_signatures, .keys = (uint8_t)s->num_keys};
+    }
+    uint32_t num = p->spends.num;
+    while (num > 0) {
+        tally.checks += num;
+        prove_verdict verdict = prove_round(
+            p, num, &params,
+            tally.checks > p->spends.num_signatures ? tally.checks : p->spends.num_signatures);
+        if (verdict != PROVE_VALID) {
+            return verdict;
         }
+        num = prove_judge(p, num, &tally);
     }
-    prove_verdict verdict = prove_wait(p, &group, p->spends.num);
-    if (verdict == PROVE_VALID) {
-        prove_end(p, p->spends.num);
-        verdict = prove_count(p);
-    }
-    return verdict;
+    prove_end(p, tally.checks);
+    return tally.first_failed == UINT32_MAX ? PROVE_VALID : prove_failure(p, &tally);
 }
 
 /* ---------------------------------------------------------------------------------------------
  * The whole
  */
 
-prove *prove_create(yoke_runtime *rt, uint32_t job_flags)
+prove *prove_create(yoke_runtime *rt)
 {
     prove *p = calloc(1, sizeof(*p));
     if (p == NULL) {
         return NULL;
     }
     p->rt = rt;
-    p->job_flags = job_flags;
     p->sha256d = yoke_type_find(rt, "sha256d");
     p->sha256d_ragged = yoke_type_find(rt, "sha256d_ragged");
     p->verify = yoke_type_find(rt, "secp256k1_verify");
@@ -657,10 +775,10 @@ void prove_destroy(prove **pointer)
     if (p == NULL) {
         return;
     }
-    prove_buffer *buffers[] = {&p->txids,     &p->wtxids,    &p->stripped,   &p->spans,
-                               &p->levels[0], &p->levels[1], &p->order,      &p->spend_list,
-                               &p->digests,   &p->keys,      &p->signatures, &p->verdicts,
-                               &p->jobs,      &p->job_list};
+    prove_buffer *buffers[] = {
+        &p->txids, &p->wtxids,     &p->stripped, &p->spans,   &p->levels[0], &p->levels[1],
+        &p->order, &p->spend_list, &p->spent,    &p->digests, &p->pending,   &p->rows,
+        &p->keys,  &p->signatures, &p->verdicts, &p->jobs,    &p->job_list};
     for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
         free(buffers[i]->data);
     }
@@ -676,6 +794,11 @@ void prove_set_progress(prove *p, prove_progress progress, void *user)
 {
     p->progress = progress;
     p->progress_user = user;
+}
+
+void prove_set_coins(prove *p, const coins *coins)
+{
+    p->coins = coins;
 }
 
 prove_verdict prove_run(prove *p, const uint8_t *data, size_t bytes, prove_report *report,

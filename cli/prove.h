@@ -1,15 +1,21 @@
 /*
- * Proves what can be proven of a block from the block alone, as jobs on a runtime: its proof of
- * work, its txids' Merkle root, its witness commitment, and the signatures of its P2PKH inputs
- * (cli/bitcoin/spends.h says which, and what such a proof means).
+ * Proves what can be proven of a block, as jobs on a runtime: its proof of work, its txids' Merkle
+ * root, its witness commitment, and the signatures of its inputs. From the block alone those of its
+ * P2PKH inputs (cli/bitcoin/spends.h says which, and what such a proof means); with the coins that
+ * it spends, those of all usual forms, and its amounts (cli/bitcoin/resolve.h).
  *
- * Not proven, as it takes the chain: that the target is the one asked for, that the coins spent
- * exist and are not spent twice, amounts, sizes of scripts, times.
+ * An ECDSA check is one signature under one key. A multisig input takes as many as Bitcoin's
+ * CHECKMULTISIG: from the last signature and the last key on; a key that does not fit is passed
+ * over, and it ends as soon as every signature has its key or fewer keys than signatures are left.
+ *
+ * Not proven, as it takes the chain: that the target is the one asked for; that the coins exist and
+ * are unspent; sizes of scripts, times; without the coins, amounts.
  */
 #ifndef YOKE_CLI_PROVE_H
 #define YOKE_CLI_PROVE_H
 
 #include "cli/bitcoin/block.h"
+#include "cli/bitcoin/coins.h"
 #include "cli/bitcoin/spends.h"
 
 #include <yoke/yoke.h>
@@ -22,7 +28,7 @@
     X(MERKLE, "merkle", "hashes")                                                                  \
     X(WITNESS, "witness", "hashes")                                                                \
     X(SIGHASHES, "sighashes", "hashes")                                                            \
-    X(SIGNATURES, "signatures", "signatures")
+    X(SIGNATURES, "signatures", "ECDSA checks")
 
 typedef enum prove_stage {
 #define PROVE_STAGE_ENUM(name, text, items) PROVE_##name,
@@ -37,7 +43,7 @@ const char *prove_stage_items(prove_stage stage);
 typedef enum prove_verdict {
     PROVE_VALID,   /* everything that was checked holds */
     PROVE_INVALID, /* the error says what does not, and where */
-    PROVE_BROKEN,  /* the runtime failed; the block was not judged */
+    PROVE_BROKEN,  /* the block was not judged: the runtime failed, or the coins are not its own */
 } prove_verdict;
 
 typedef enum prove_witness {
@@ -62,12 +68,17 @@ typedef struct prove_report {
     uint32_t num_inputs; /* that spend a coin: all but the coinbase's */
     uint32_t num_outputs;
     uint32_t kinds[SPENDS_NUM_KINDS]; /* inputs of each kind */
-    uint32_t num_verified;
+    uint32_t num_verified;            /* inputs */
     uint32_t num_failed;
+    bool has_coins;
+    uint64_t fees; /* satoshi; with coins only */
     prove_witness witness;
     uint64_t total_ns; /* from the first byte parsed to the last verdict read */
     struct {
         uint64_t items;
+        uint64_t
+            cpu_items; /* that kernels ran, by engine: the runtime's counters before and after */
+        uint64_t gpu_items; /* the stage, which waits for all its jobs, so that none overlap */
         uint64_t ns;
     } stages[PROVE_NUM_STAGES];
 } prove_report;
@@ -78,16 +89,19 @@ typedef void (*prove_progress)(void *user, prove_stage stage, uint64_t done, uin
 typedef struct prove prove;
 
 /*
- * A prover on a runtime that has the packs sha256 and secp256k1; job_flags: YOKE_JOB_CPU or 0.
- * It keeps its buffers from run to run. NULL: out of memory, or a type is missing.
- *   Threads:  one at a time for a prover; several provers may share a runtime.
- *   Owns:     the prover is the caller's to destroy, before the runtime.
+ * A prover on a runtime that has the packs sha256 and secp256k1, and that nobody else uses while it
+ * runs, or the shares of engines are wrong. It keeps its buffers from run to run. NULL: out of
+ * memory, or a type is missing. Threads:  one at a time for a prover; several provers may share a
+ * runtime in turns. Owns:     the prover is the caller's to destroy, before the runtime.
  */
-prove *prove_create(yoke_runtime *rt, uint32_t job_flags);
+prove *prove_create(yoke_runtime *rt);
 void prove_destroy(prove **p);
 
 /* progress may be NULL. */
 void prove_set_progress(prove *p, prove_progress progress, void *user);
+
+/* The coins that blocks are proven with from now on; NULL: without. They must stay as they are. */
+void prove_set_coins(prove *p, const coins *coins);
 
 /*
  * Runs all stages over a raw block, up to the first that fails. *error is set unless the verdict

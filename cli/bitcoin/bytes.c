@@ -80,6 +80,29 @@ uint64_t bytes_read_compact(bytes_reader *reader, const char *field)
     return value;
 }
 
+uint64_t bytes_read_varint(bytes_reader *reader, const char *field)
+{
+    size_t start = reader->at;
+    uint64_t value = 0;
+    for (;;) {
+        const uint8_t *byte = bytes_read_view(reader, 1, field);
+        if (byte != NULL && value > UINT64_MAX >> 7) {
+            bytes_fail(reader, BYTES_TOO_LARGE, field);
+        }
+        value = byte != NULL ? value << 7 | (*byte & 0x7f) : 0;
+        if (byte != NULL && (*byte & 0x80) != 0 && value++ == UINT64_MAX) {
+            bytes_fail(reader, BYTES_TOO_LARGE, field);
+        }
+        if (reader->fault != BYTES_FINE) {
+            reader->at = start;
+            return 0;
+        }
+        if ((*byte & 0x80) == 0) {
+            return value;
+        }
+    }
+}
+
 size_t bytes_put_compact(uint8_t *data, uint64_t value)
 {
     if (value < 0xfd) {

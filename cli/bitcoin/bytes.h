@@ -17,6 +17,7 @@ typedef enum bytes_fault {
     BYTES_FINE,
     BYTES_SHORT,        /* the buffer ends inside the field */
     BYTES_NOT_SHORTEST, /* a CompactSize that a shorter form could have held */
+    BYTES_TOO_LARGE,    /* a VARINT of more than 64 bits */
 } bytes_fault;
 
 typedef struct bytes_reader {
@@ -44,6 +45,13 @@ uint64_t bytes_read_u64(bytes_reader *reader, const char *field);
 
 /* Bitcoin's CompactSize: 1, 3, 5 or 9 bytes; only the shortest form is accepted. */
 uint64_t bytes_read_compact(bytes_reader *reader, const char *field);
+
+/*
+ * Bitcoin Core's VARINT (serialize.h): groups of seven bits, most significant first, all but the
+ * last with the top bit set and one subtracted, so that every number has one form. At most 10
+ * bytes.
+ */
+uint64_t bytes_read_varint(bytes_reader *reader, const char *field);
 
 /* A view of `bytes` bytes, or NULL. */
 const uint8_t *bytes_read_view(bytes_reader *reader, uint64_t bytes, const char *field);

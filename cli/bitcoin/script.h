@@ -1,6 +1,6 @@
 /*
- * Just enough of Bitcoin's script to recognise a payment to the hash of a public key (P2PKH), from
- * both sides: the output that pays to it, and the input that claims it.
+ * Just enough of Bitcoin's script to recognise the usual forms of output scripts, and to read the
+ * input scripts that claim such outputs: those that only push data.
  *   Owns:     nothing; views point into the script given.
  */
 #ifndef YOKE_CLI_BITCOIN_SCRIPT_H
@@ -12,6 +12,13 @@
 
 #define SCRIPT_HASH160_BYTES 20
 #define SCRIPT_P2PKH_BYTES 25
+#define SCRIPT_P2SH_BYTES 23
+#define SCRIPT_KEYS_MAX 16           /* of a multisig script: OP_1 to OP_16 can say so many */
+#define SCRIPT_ELEMENT_BYTES_MAX 520 /* consensus' limit on anything a script pushes */
+#define SCRIPT_BYTES_MAX 10000       /* and on a script that is run */
+
+/* The longest script of a form with signatures: a multisig of 16 uncompressed keys. */
+#define SCRIPT_FORM_BYTES_MAX (3 + SCRIPT_KEYS_MAX * (5 + 65))
 
 /* A view of bytes in a script. */
 typedef struct script_view {
@@ -24,6 +31,39 @@ typedef struct script_view {
  * it. False at the script's end, at any other operation, and where the data would pass the end.
  */
 bool script_next_push(const uint8_t *script, size_t bytes, size_t *at, script_view *push);
+
+/*
+ * The same for anything that pushes: OP_1NEGATE and OP_1 to OP_16 too, as the one byte they push.
+ * False also if the data is longer than SCRIPT_ELEMENT_BYTES_MAX.
+ */
+bool script_next_element(const uint8_t *script, size_t bytes, size_t *at, script_view *element);
+
+/* Whether a script only pushes, and how many elements. */
+bool script_count_elements(const uint8_t *script, size_t bytes, uint32_t *count);
+
+/* What is left of a script behind its first `count` elements, which it must have. */
+script_view script_skip_elements(const uint8_t *script, size_t bytes, uint32_t count);
+
+/* What an output script asks for. */
+typedef enum script_kind {
+    SCRIPT_OTHER,
+    SCRIPT_P2PKH,    /* a signature and the key of a hash */
+    SCRIPT_P2PK,     /* a signature by a key */
+    SCRIPT_MULTISIG, /* m signatures by m of n keys, in the keys' order */
+    SCRIPT_P2SH,     /* BIP 16: a script of a hash, and what that asks for */
+    SCRIPT_WITNESS,  /* BIP 141: a witness program */
+} script_kind;
+
+typedef struct script_form {
+    script_kind kind;
+    const uint8_t *hash;     /* P2PKH, P2SH: 20 bytes */
+    script_view keys;        /* P2PK, MULTISIG: starts with the pushes of the keys */
+    uint32_t num_keys;       /* P2PK, P2PKH: 1; MULTISIG: n, 1 to 16; else 0 */
+    uint32_t num_signatures; /* P2PK, P2PKH: 1; MULTISIG: m, 1 to n; else 0 */
+} script_form;
+
+/* Keys are those that look like one, as in script_is_claim; with any other, it is SCRIPT_OTHER. */
+script_form script_form_of(const uint8_t *script, size_t bytes);
 
 /* What an input script that is exactly a signature and a public key holds. */
 typedef struct script_claim {
@@ -44,6 +84,9 @@ void script_hash160(const uint8_t *data, size_t bytes, uint8_t hash[SCRIPT_HASH1
 
 /* Writes the output script that pays to a key's hash. */
 void script_p2pkh(const uint8_t hash[SCRIPT_HASH160_BYTES], uint8_t script[SCRIPT_P2PKH_BYTES]);
+
+/* The same for a script's hash (BIP 16). */
+void script_p2sh(const uint8_t hash[SCRIPT_HASH160_BYTES], uint8_t script[SCRIPT_P2SH_BYTES]);
 
 /* The 20-byte hash an output script pays to, or NULL if the script is not that of P2PKH. */
 const uint8_t *script_p2pkh_hash(const uint8_t *script, size_t bytes);

@@ -2,11 +2,12 @@
  * What a legacy (before segwit) signature signs: the transaction, edited as its hash type says.
  * This gives the bytes; their double SHA-256 is the digest that was signed.
  *
- * Left out on purpose:
- * - FindAndDelete, which takes the signature out of the script code before hashing. A P2PKH script
- *   code has one push, the 20-byte hash of the key; the signature would have to be 20 bytes long
- *   and equal to the hash of a key it verifies under. Nobody can make one.
- * - OP_CODESEPARATOR: a P2PKH script has none.
+ * Left out on purpose, as the script codes that script_form_of knows have no use for them:
+ * - FindAndDelete, which takes the signature out of the script code before hashing. What such codes
+ *   push are keys, which start with another byte than any signature that can be decoded, and the
+ *   20-byte hash of a key or script; the signature would have to be 20 bytes long and equal to the
+ *   hash of a key it verifies under. Nobody can make one.
+ * - OP_CODESEPARATOR: they have none.
  */
 #ifndef YOKE_CLI_BITCOIN_SIGHASH_H
 #define YOKE_CLI_BITCOIN_SIGHASH_H

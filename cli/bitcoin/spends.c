@@ -1,6 +1,8 @@
 /*
  * Provable inputs. Owns nothing: pure over a parsed block and the caller's arrays, any thread.
- * Always holds: the list is in the block's order, and every entry's views lie in the block.
+ * Always holds: the list is in the block's order; an entry's views have the signatures and keys
+ * that it counts, and none of its signatures is empty. Signatures and keys are walked to, not kept:
+ * there are at most 16 of each.
  * Costs: finding, one hash160 for each provable input; coins, a sort of the txids and a binary
  * search an input, so that no choice of txids makes it slow.
  */
@@ -11,15 +13,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-static spends_kind spends_classify(const block_input *input, script_claim *claim)
+static spends_kind spends_classify(const block_input *input, spend *next)
 {
+    script_claim claim;
+    uint8_t hash[SCRIPT_HASH160_BYTES];
     if (input->num_witness_items > 0) {
         return SPENDS_WITNESS;
     }
     if (input->script_bytes == 0) {
         return SPENDS_EMPTY;
     }
-    return script_is_claim(input->script, input->script_bytes, claim) ? SPENDS_P2PKH : SPENDS_OTHER;
+    if (!script_is_claim(input->script, input->script_bytes, &claim)) {
+        return SPENDS_OTHER;
+    }
+    next->num_signatures = next->num_keys = 1;
+    next->signatures = (script_view){.data = input->script, .bytes = input->script_bytes};
+    next->keys = script_skip_elements(input->script, input->script_bytes, 1);
+    next->code = (script_view){.data = NULL, .bytes = SCRIPT_P2PKH_BYTES};
+    script_hash160(claim.key.data, claim.key.bytes, hash);
+    script_p2pkh(hash, next->p2pkh);
+    return SPENDS_P2PKH;
 }
 
 void spends_find(const block *b, spends *s)
@@ -30,18 +43,16 @@ void spends_find(const block *b, spends *s)
         const block_tx *tx = &b->txs[t];
         for (uint32_t i = 0; i < tx->num_inputs; i++) {
             spend *next = &s->list[s->num];
-            spends_kind kind = spends_classify(&b->inputs[tx->first_input + i], &next->claim);
+            spends_kind kind = spends_classify(&b->inputs[tx->first_input + i], next);
             s->kinds[kind]++;
             if (kind == SPENDS_P2PKH) {
-                uint8_t hash[SCRIPT_HASH160_BYTES];
-                script_hash160(next->claim.key.data, next->claim.key.bytes, hash);
-                script_p2pkh(hash, next->code);
                 next->transaction = t;
                 next->input = i;
-                s->num++;
+                next->first_signature = s->num++;
             }
         }
     }
+    s->num_signatures = s->num;
 }
 
 static int spends_compare_txids(const void *left, const void *right, void *txids)
@@ -53,7 +64,7 @@ static int spends_compare_txids(const void *left, const void *right, void *txids
     return difference != 0 ? difference : (a > b) - (a < b);
 }
 
-static bool spends_sort(const block *b, const uint8_t *txids, uint32_t *order, block_error *error)
+bool spends_order(const block *b, const uint8_t *txids, uint32_t *order, block_error *error)
 {
     for (uint32_t i = 0; i < b->num_txs; i++) {
         order[i] = i;
@@ -90,12 +101,8 @@ static uint32_t spends_find_tx(const block *b, const uint8_t *txids, const uint3
     return BLOCK_NOWHERE;
 }
 
-/*
- * Finds the output of this block that an input of transaction t spends: *coin is NULL if the coin
- * was made elsewhere. False if no output of this block can be meant.
- */
-static bool spends_find_coin(const block *b, const uint8_t *txids, const uint32_t *order,
-                             uint32_t t, uint32_t i, const block_output **coin, block_error *error)
+bool spends_made_here(const block *b, const uint8_t *txids, const uint32_t *order, uint32_t t,
+                      uint32_t i, const block_output **coin, block_error *error)
 {
     const block_input *input = &b->inputs[b->txs[t].first_input + i];
     uint32_t made_in = spends_find_tx(b, txids, order, input->outpoint);
@@ -126,7 +133,7 @@ static bool spends_check_script(const block *b, const spend *s, const block_outp
 {
     const uint8_t *hash = script_p2pkh_hash(coin->script, coin->script_bytes);
     *keep = hash != NULL;
-    if (hash != NULL && memcmp(coin->script, s->code, SCRIPT_P2PKH_BYTES) != 0) {
+    if (hash != NULL && memcmp(coin->script, s->p2pkh, SCRIPT_P2PKH_BYTES) != 0) {
         return block_error_set(error, spends_offset(b, s), s->transaction, s->input,
                                "the key is not the one that the coin, made in this block, is "
                                "paid to");
@@ -134,18 +141,15 @@ static bool spends_check_script(const block *b, const spend *s, const block_outp
     return true;
 }
 
-bool spends_check_coins(const block *b, const uint8_t *txids, uint32_t *order, spends *s,
-                        block_error *error)
+bool spends_check_made_here(const block *b, const uint8_t *txids, const uint32_t *order, spends *s,
+                            block_error *error)
 {
-    if (!spends_sort(b, txids, order, error)) {
-        return false;
-    }
     uint32_t from = 0;
     uint32_t to = 0;
     for (uint32_t t = 1; t < b->num_txs; t++) {
         for (uint32_t i = 0; i < b->txs[t].num_inputs; i++) {
             const block_output *coin = NULL;
-            if (!spends_find_coin(b, txids, order, t, i, &coin, error)) {
+            if (!spends_made_here(b, txids, order, t, i, &coin, error)) {
                 return false;
             }
             const spend *listed = &s->list[from];
@@ -157,25 +161,52 @@ bool spends_check_coins(const block *b, const uint8_t *txids, uint32_t *order, s
                 return false;
             }
             if (keep) {
-                s->list[to++] = *listed;
+                s->list[to] = *listed;
+                s->list[to].first_signature = to;
+                to++;
             }
             from++;
         }
     }
     s->kinds[SPENDS_P2PKH] -= s->num - to;
     s->kinds[SPENDS_NOT_P2PKH] += s->num - to;
-    s->num = to;
+    s->num = s->num_signatures = to;
     return true;
 }
 
-sighash_subject spends_subject(const block *b, const spend *s)
+/* Element k of a view that has it. */
+static script_view spends_element(const script_view *view, uint32_t k)
 {
-    return (sighash_subject){.block = b,
-                             .tx = &b->txs[s->transaction],
-                             .input = s->input,
-                             .code = s->code,
-                             .code_bytes = sizeof(s->code),
-                             .hash_type = s->claim.hash_type};
+    script_view element = {.data = NULL};
+    size_t at = 0;
+    for (uint32_t i = 0; i <= k; i++) {
+        script_next_element(view->data, view->bytes, &at, &element);
+    }
+    return element;
+}
+
+script_view spends_signature(const spend *s, uint32_t k, uint8_t *hash_type)
+{
+    script_view signature = spends_element(&s->signatures, k);
+    signature.bytes--;
+    *hash_type = signature.data[signature.bytes];
+    return signature;
+}
+
+script_view spends_key(const spend *s, uint32_t k)
+{
+    return spends_element(&s->keys, k);
+}
+
+sighash_subject spends_subject(const block *b, const spend *s, uint32_t k)
+{
+    sighash_subject subject = {.block = b,
+                               .tx = &b->txs[s->transaction],
+                               .input = s->input,
+                               .code = s->code.data != NULL ? s->code.data : s->p2pkh,
+                               .code_bytes = s->code.bytes};
+    spends_signature(s, k, &subject.hash_type);
+    return subject;
 }
 
 size_t spends_offset(const block *b, const spend *s)

@@ -69,6 +69,16 @@ void builder_sha256d(const void *data, size_t bytes, uint8_t digest[32])
  * Keys and scripts
  */
 
+void builder_hash160(const void *data, size_t bytes, uint8_t hash[20])
+{
+    uint8_t inner[32];
+    struct ripemd160_ctx ripemd;
+    builder_sha256(data, bytes, inner);
+    ripemd160_init(&ripemd);
+    ripemd160_update(&ripemd, 32, inner);
+    ripemd160_digest(&ripemd, 20, hash);
+}
+
 builder_key builder_make_key(uint32_t number, bool compressed)
 {
     builder_key key = {.public_bytes = compressed ? 33 : 65};
@@ -81,19 +91,23 @@ builder_key builder_make_key(uint32_t number, bool compressed)
                                   compressed ? SECP256K1_EC_COMPRESSED : SECP256K1_EC_UNCOMPRESSED);
     assert_int_equal(bytes, key.public_bytes);
     secp256k1_context_destroy(context);
-    uint8_t inner[32];
-    builder_sha256(key.public_key, key.public_bytes, inner);
-    struct ripemd160_ctx ripemd;
-    ripemd160_init(&ripemd);
-    ripemd160_update(&ripemd, 32, inner);
-    ripemd160_digest(&ripemd, 20, key.hash);
+    builder_hash160(key.public_key, key.public_bytes, key.hash);
     return key;
 }
 
 void builder_push(builder_script *script, const void *data, size_t bytes)
 {
-    assert_true(bytes < 0x4c && script->size + 1 + bytes <= sizeof(script->data));
-    script->data[script->size++] = (uint8_t)bytes;
+    assert_true(script->size + 3 + bytes <= sizeof(script->data));
+    if (bytes > 0xff) {
+        script->data[script->size++] = 0x4d;
+        script->data[script->size++] = (uint8_t)bytes;
+        script->data[script->size++] = (uint8_t)(bytes >> 8);
+    } else {
+        if (bytes >= 0x4c) {
+            script->data[script->size++] = 0x4c;
+        }
+        script->data[script->size++] = (uint8_t)bytes;
+    }
     memcpy(script->data + script->size, data, bytes);
     script->size += bytes;
 }
@@ -104,6 +118,32 @@ void builder_p2pkh(const builder_key *key, builder_script *script)
     builder_push(script, key->hash, sizeof(key->hash));
     script->data[script->size++] = 0x88;
     script->data[script->size++] = 0xac;
+}
+
+void builder_p2pk(const builder_key *key, builder_script *script)
+{
+    script->size = 0;
+    builder_push(script, key->public_key, key->public_bytes);
+    script->data[script->size++] = 0xac;
+}
+
+void builder_p2sh(const builder_script *redeem, builder_script *script)
+{
+    uint8_t hash[20];
+    builder_hash160(redeem->data, redeem->size, hash);
+    *script = (builder_script){.data = {0xa9}, .size = 1};
+    builder_push(script, hash, sizeof(hash));
+    script->data[script->size++] = 0x87;
+}
+
+void builder_multisig(uint32_t m, const builder_key *keys, uint32_t n, builder_script *script)
+{
+    *script = (builder_script){.data = {(uint8_t)(0x50 + m)}, .size = 1};
+    for (uint32_t i = 0; i < n; i++) {
+        builder_push(script, keys[i].public_key, keys[i].public_bytes);
+    }
+    script->data[script->size++] = (uint8_t)(0x50 + n);
+    script->data[script->size++] = 0xae;
 }
 
 builder_input *builder_add_input(builder_tx *tx, const uint8_t txid[32], uint32_t index)
@@ -229,29 +269,35 @@ void builder_sighash(const builder_tx *tx, uint32_t input, const builder_script 
 
 /* The DER signature of an input, without hash type; at most 72 bytes. */
 static size_t builder_make_signature(const builder_tx *tx, uint32_t input, const builder_key *key,
-                                     uint8_t hash_type, uint8_t der[72])
+                                     const builder_script *code, uint8_t hash_type, uint8_t der[72])
 {
     secp256k1_context *context = secp256k1_context_create(SECP256K1_CONTEXT_SIGN);
     secp256k1_ecdsa_signature signature;
-    builder_script code;
     uint8_t digest[32];
     size_t bytes = 72;
-    builder_p2pkh(key, &code);
-    builder_sighash(tx, input, &code, hash_type, digest);
+    builder_sighash(tx, input, code, hash_type, digest);
     assert_int_equal(secp256k1_ecdsa_sign(context, &signature, digest, key->secret, NULL, NULL), 1);
     assert_int_equal(secp256k1_ecdsa_signature_serialize_der(context, der, &bytes, &signature), 1);
     secp256k1_context_destroy(context);
     return bytes;
 }
 
-void builder_sign(builder_tx *tx, uint32_t input, const builder_key *key, uint8_t hash_type)
+void builder_push_signature(builder_tx *tx, uint32_t input, const builder_key *key,
+                            const builder_script *code, uint8_t hash_type)
 {
     uint8_t signature[73];
-    size_t bytes = builder_make_signature(tx, input, key, hash_type, signature);
+    size_t bytes = builder_make_signature(tx, input, key, code, hash_type, signature);
     signature[bytes] = hash_type;
+    builder_push(&tx->inputs[input].script, signature, bytes + 1);
+}
+
+void builder_sign(builder_tx *tx, uint32_t input, const builder_key *key, uint8_t hash_type)
+{
+    builder_script code;
     builder_script *script = &tx->inputs[input].script;
+    builder_p2pkh(key, &code);
     script->size = 0;
-    builder_push(script, signature, bytes + 1);
+    builder_push_signature(tx, input, key, &code, hash_type);
     builder_push(script, key->public_key, key->public_bytes);
 }
 
@@ -259,7 +305,9 @@ void builder_sign_loosely(builder_tx *tx, uint32_t input, const builder_key *key
 {
     uint8_t der[72];
     uint8_t loose[74];
-    size_t bytes = builder_make_signature(tx, input, key, 1, der);
+    builder_script code;
+    builder_p2pkh(key, &code);
+    size_t bytes = builder_make_signature(tx, input, key, &code, 1, der);
     /* 30 length 02 r_length r ...: both lengths grow by one, and a zero goes before r. */
     memcpy(loose, der, 4);
     loose[1]++;
@@ -362,6 +410,73 @@ void builder_write(const builder_block *b, builder_bytes *out)
     builder_put_count(out, b->num_txs);
     for (uint32_t i = 0; i < b->num_txs; i++) {
         builder_put_tx(out, &b->txs[i], builder_has_witness(&b->txs[i]));
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Coins
+ */
+
+void builder_put_varint(builder_bytes *out, uint64_t value)
+{
+    uint8_t groups[10];
+    size_t num = 0;
+    groups[num++] = value & 0x7f;
+    while (value > 0x7f) {
+        value = (value >> 7) - 1;
+        groups[num++] = (uint8_t)(0x80 | (value & 0x7f));
+    }
+    while (num > 0) {
+        builder_put(out, &groups[--num], 1);
+    }
+}
+
+static uint64_t builder_compress_amount(uint64_t amount)
+{
+    unsigned zeros = 0;
+    if (amount == 0) {
+        return 0;
+    }
+    while (amount % 10 == 0 && zeros < 9) {
+        amount /= 10;
+        zeros++;
+    }
+    if (zeros == 9) {
+        return 1 + (amount - 1) * 10 + 9;
+    }
+    return 1 + ((amount / 10) * 9 + amount % 10 - 1) * 10 + zeros;
+}
+
+/* P2PK is told by its length and first byte: tests use only keys that are points. */
+static void builder_put_compressed(builder_bytes *out, const builder_script *s)
+{
+    if (s->size == 25 && s->data[0] == 0x76 && s->data[24] == 0xac) {
+        builder_put_varint(out, 0);
+        builder_put(out, s->data + 3, 20);
+    } else if (s->size == 23 && s->data[0] == 0xa9 && s->data[22] == 0x87) {
+        builder_put_varint(out, 1);
+        builder_put(out, s->data + 2, 20);
+    } else if (s->size == 35 && s->data[0] == 33 && s->data[34] == 0xac) {
+        builder_put(out, s->data + 1, 33);
+    } else if (s->size == 67 && s->data[0] == 65 && s->data[1] == 4 && s->data[66] == 0xac) {
+        builder_put_varint(out, 4 + (s->data[65] & 1));
+        builder_put(out, s->data + 2, 32);
+    } else {
+        builder_put_varint(out, s->size + 6);
+        builder_put(out, s->data, s->size);
+    }
+}
+
+void builder_write_coins(const builder_coin *coins, uint32_t num, builder_bytes *out)
+{
+    out->size = 0;
+    builder_put_count(out, num);
+    for (uint32_t i = 0; i < num; i++) {
+        builder_put(out, coins[i].txid, 32);
+        builder_put_number(out, coins[i].index, 4);
+        builder_put_varint(out, 2 * (uint64_t)coins[i].height + coins[i].is_coinbase);
+        builder_put_varint(out, builder_compress_amount(coins[i].amount));
+        builder_put_compressed(out, &coins[i].script);
     }
 }
 

@@ -15,8 +15,8 @@
 
 #define BUILDER_TXS_MAX 8
 #define BUILDER_SLOTS_MAX 12 /* inputs, and outputs, of a transaction */
-#define BUILDER_SCRIPT_BYTES_MAX 256
-#define BUILDER_BLOCK_BYTES_MAX 32768
+#define BUILDER_SCRIPT_BYTES_MAX 1200
+#define BUILDER_BLOCK_BYTES_MAX 65536
 
 typedef struct builder_bytes {
     uint8_t data[BUILDER_BLOCK_BYTES_MAX];
@@ -72,6 +72,10 @@ builder_input *builder_add_input(builder_tx *tx, const uint8_t txid[32], uint32_
 void builder_add_output(builder_tx *tx, uint64_t value, const builder_key *key);
 
 void builder_p2pkh(const builder_key *key, builder_script *script);
+void builder_p2pk(const builder_key *key, builder_script *script);
+void builder_p2sh(const builder_script *redeem, builder_script *script);
+void builder_multisig(uint32_t m, const builder_key *keys, uint32_t n, builder_script *script);
+void builder_hash160(const void *data, size_t bytes, uint8_t hash[20]);
 void builder_push(builder_script *script, const void *data, size_t bytes);
 
 /* The double SHA-256 of what a legacy signature signs, and of the preimage alone where asked. */
@@ -84,11 +88,29 @@ void builder_preimage(const builder_tx *tx, uint32_t input, const builder_script
 /* Signs an input as a spend of a P2PKH coin of the key. Call it when all else is in place. */
 void builder_sign(builder_tx *tx, uint32_t input, const builder_key *key, uint8_t hash_type);
 
+/* Pushes the signature of an input, by a key over a script code, onto the input's script. */
+void builder_push_signature(builder_tx *tx, uint32_t input, const builder_key *key,
+                            const builder_script *code, uint8_t hash_type);
+
 /* The same, with a needless zero in front of r: not strict DER, but accepted before BIP 66. */
 void builder_sign_loosely(builder_tx *tx, uint32_t input, const builder_key *key);
 
 void builder_txid(const builder_tx *tx, uint8_t txid[32]);
 void builder_sha256d(const void *data, size_t bytes, uint8_t digest[32]);
+
+/* A coin, as a coins file lists it. */
+typedef struct builder_coin {
+    uint8_t txid[32];
+    uint32_t index;
+    uint32_t height;
+    bool is_coinbase;
+    uint64_t amount;
+    builder_script script;
+} builder_coin;
+
+/* Serialises as Bitcoin Core compresses: scripts of the special types by their type. */
+void builder_write_coins(const builder_coin *coins, uint32_t num, builder_bytes *out);
+void builder_put_varint(builder_bytes *out, uint64_t value);
 
 /* Sets the coinbase up as transaction 0 of an empty block, stating `height`. */
 void builder_start(builder_block *block, uint32_t height);

@@ -83,6 +83,43 @@ static void compact_size_not_in_its_shortest_form_is_refused(void **state)
     }
 }
 
+/* Values and forms as Bitcoin Core's serialize.h gives them. */
+static void varints_are_read_and_refused_when_cut_or_too_large(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t value;
+        const char *form;
+        size_t bytes;
+    } cases[] = {{0, "\x00", 1},
+                 {127, "\x7f", 1},
+                 {128, "\x80\x00", 2},
+                 {255, "\x80\x7f", 2},
+                 {256, "\x81\x00", 2},
+                 {16511, "\xff\x7f", 2},
+                 {65535, "\x82\xfe\x7f", 3},
+                 {(uint64_t)1 << 32, "\x8e\xfe\xfe\xff\x00", 5},
+                 {UINT64_MAX, "\x80\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\x7f", 10}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (size_t size = 0; size <= cases[i].bytes; size++) {
+            bytes_reader reader = {.data = (const uint8_t *)cases[i].form, .size = size};
+            bool whole = size == cases[i].bytes;
+            assert_true(bytes_read_varint(&reader, "n") == (whole ? cases[i].value : 0));
+            assert_int_equal(reader.fault, whole ? BYTES_FINE : BYTES_SHORT);
+            assert_int_equal(reader.at, whole ? size : 0);
+        }
+    }
+    static const char *const large[] = {"\x80\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xff\x00",
+                                        "\x81\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\x7f",
+                                        "\x80\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xfe\xff\x00"};
+    for (size_t i = 0; i < COUNT(large); i++) {
+        bytes_reader reader = {.data = (const uint8_t *)large[i], .size = 11};
+        assert_true(bytes_read_varint(&reader, "n") == 0);
+        assert_int_equal(reader.fault, BYTES_TOO_LARGE);
+        assert_int_equal(reader.at, 0);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -91,6 +128,7 @@ int main(void)
         cmocka_unit_test(view_as_long_as_the_address_space_is_refused),
         cmocka_unit_test(compact_sizes_survive_a_round_trip),
         cmocka_unit_test(compact_size_not_in_its_shortest_form_is_refused),
+        cmocka_unit_test(varints_are_read_and_refused_when_cut_or_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,28 @@ static void redirect(const char *name, int fd)
     }
 }
 
+/* Whether runs may find the devices of this machine: a Vulkan loader that is sent to a file which
+ * is not there finds none. */
+static bool devices_are_visible;
+
+/* For tests that need them. A driver's own threads and memory are nothing that a sanitizer should
+ * judge, and it would. */
+static void show_devices(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    print_message("skipped: drivers are not run under a sanitizer\n");
+    skip();
+#endif
+    devices_are_visible = true;
+}
+
+static int hide_devices(void **state)
+{
+    (void)state;
+    devices_are_visible = false;
+    return 0;
+}
+
 /* Runs the command with the arguments given, up to a NULL; $YOKE_BLOCK as `block`, if not NULL. */
 static void run_with(const char *block, ...)
 {
@@ -74,6 +96,10 @@ static void run_with(const char *block, ...)
         unsetenv("YOKE_BLOCK");
         if (block != NULL) {
             setenv("YOKE_BLOCK", block, 1);
+        }
+        if (!devices_are_visible) {
+            setenv("VK_DRIVER_FILES", "/nowhere.json", 1);
+            setenv("VK_ICD_FILENAMES", "/nowhere.json", 1);
         }
         redirect("out", STDOUT_FILENO);
         redirect("err", STDERR_FILENO);
@@ -168,6 +194,14 @@ static int make_files(void **state)
     builder_commit(&built);
     builder_write(&built, &bytes);
     write_file("forged.raw", bytes.data, bytes.size);
+    builder_key key = builder_make_key(1, true);
+    builder_start(&built, HEIGHT);
+    builder_add_input(&built.txs[1], (const uint8_t[32]){1}, 0);
+    builder_add_output(&built.txs[1], 1, &key);
+    builder_sign(&built.txs[1], 0, &key, 1);
+    built.num_txs = 2;
+    builder_write(&built, &bytes);
+    write_file("plain.raw", bytes.data, bytes.size);
     return 0;
 }
 
@@ -199,6 +233,9 @@ static void help_and_version_go_to_stdout(void **state)
     run("block", "--help");
     assert_int_equal(code, 0);
     assert_contains(out, "--repeat");
+    run("devices", "--help");
+    assert_int_equal(code, 0);
+    assert_contains(out, "--json");
     run("bench", "--help");
     assert_int_equal(code, 0);
     assert_contains(out, "--rounds");
@@ -246,8 +283,16 @@ static void wrong_options_are_misuse(void **state)
     assert_misused("not -1");
     run("block", "--repeat", "99999999999999999999");
     assert_misused("--repeat is a number from 1 to 10000");
-    run("block", "--engine", "gpu");
-    assert_misused("--engine is auto or cpu, not gpu");
+    run("block", "--engine", "tpu");
+    assert_misused("--engine is auto, cpu or gpu, not tpu");
+    run("bench", "--engine", "CPU");
+    assert_misused("--engine is auto, cpu or gpu, not CPU");
+    run("block", "--coins");
+    assert_misused("--coins needs a value");
+    run("devices", "all");
+    assert_misused("it takes no all");
+    run("devices", "--all");
+    assert_misused("--all is no option");
     run("block", "sample.raw", "sample.hex");
     assert_misused("one file at a time, not also sample.hex");
     run("bench", "speed");
@@ -265,7 +310,7 @@ static void verdict_is_printed_for_every_form_of_file(void **state)
     (void)state;
     static const char *const names[] = {"sample.raw", "sample.hex", "sample.json"};
     for (size_t i = 0; i < 3; i++) {
-        run("block", names[i], "--workers", "2");
+        run("block", names[i], "--workers", "2", "--engine", "cpu");
         assert_int_equal(code, 0);
         assert_string_equal(err, "");
         assert_contains(out, "valid: 6 transactions, Merkle root right, 13 P2PKH inputs verified, "
@@ -397,8 +442,8 @@ static void full_disk_is_told(void **state)
 {
     (void)state;
     char line[2 * PATH_MAX];
-    snprintf(line, sizeof(line), "cd '%s' && '%s' block sample.raw >/dev/full 2>err", folder,
-             command);
+    snprintf(line, sizeof(line), "cd '%s' && '%s' block sample.raw --engine cpu >/dev/full 2>err",
+             folder, command);
     int status = system(line);
     read_back("err", err, sizeof(err));
     assert_true(WIFEXITED(status));
@@ -408,21 +453,247 @@ static void full_disk_is_told(void **state)
 }
 
 /* ---------------------------------------------------------------------------------------------
+ * yoke block --coins
+ */
+
+static builder_coin coins[2];
+
+/* A block of a P2PKH input and one of a P2SH coin of 1 of 2 keys, signed by the first. */
+static int make_paid_files(void **state)
+{
+    (void)state;
+    builder_key keys[2] = {builder_make_key(1, true), builder_make_key(2, true)};
+    builder_script redeem;
+    builder_start(&built, HEIGHT);
+    built.txs[0].outputs[0].value = 1250000000 + 900;
+    builder_tx *tx = &built.txs[1];
+    built.num_txs = 2;
+    builder_multisig(1, keys, 2, &redeem);
+    for (uint32_t i = 0; i < 2; i++) {
+        coins[i] = (builder_coin){.txid = {(uint8_t)(i + 1)}, .height = 9, .amount = 500};
+        builder_add_input(tx, coins[i].txid, 0);
+    }
+    builder_p2pkh(&keys[0], &coins[0].script);
+    builder_p2sh(&redeem, &coins[1].script);
+    builder_add_output(tx, 100, &keys[1]);
+    builder_sign(tx, 0, &keys[0], 1);
+    tx->inputs[1].script.data[tx->inputs[1].script.size++] = 0;
+    builder_push_signature(tx, 1, &keys[0], &redeem, 1);
+    builder_push(&tx->inputs[1].script, redeem.data, redeem.size);
+    builder_write(&built, &bytes);
+    write_file("paid.raw", bytes.data, bytes.size);
+    builder_write_coins(coins, 2, &bytes);
+    write_file("paid.coins", bytes.data, bytes.size);
+    write_file("cut.coins", bytes.data, bytes.size - 1);
+    builder_write_coins(coins, 1, &bytes);
+    write_file("one.coins", bytes.data, bytes.size);
+    return 0;
+}
+
+static void coins_prove_every_input_and_the_amounts(void **state)
+{
+    (void)state;
+    run("block", "paid.raw", "--coins", "paid.coins", "--engine", "cpu");
+    assert_int_equal(code, 0);
+    assert_string_equal(err, "");
+    assert_contains(out, "valid: 2 transactions, Merkle root right, 2 inputs verified, 0 failed\n");
+    assert_contains(out,
+                    "  2 of 2 inputs proven to spend their coins, with 3 ECDSA checks: 1 P2PKH, "
+                    "1 P2SH\n  amounts right; fees 0.00000900 bitcoin\n");
+    run("block", "paid.raw", "--engine", "cpu"); /* without them */
+    assert_int_equal(code, 0);
+    assert_contains(out, "1 P2PKH inputs verified, 0 failed\n");
+    assert_contains(out,
+                    "1 not checked, as that takes the coins they spend: 1 with another script");
+}
+
+static void coins_are_in_the_json_output_too(void **state)
+{
+    (void)state;
+    int verified = 0, checks = 0, amounts = 0, p2pkh = 0, p2sh = 0, fees = 0;
+    run("block", "paid.raw", "--coins", "paid.coins", "--engine", "cpu", "--json");
+    assert_int_equal(code, 0);
+    json_t *root = parse_output();
+    assert_int_equal(json_unpack(root, "{s:{s:i, s:i, s:b, s:{s:i, s:i}, s:i}}", "proven",
+                                 "inputs_verified", &verified, "ecdsa_checks", &checks, "amounts",
+                                 &amounts, "inputs_checked", "p2pkh", &p2pkh, "p2sh", &p2sh,
+                                 "fees_satoshi", &fees),
+                     0);
+    assert_int_equal(verified, 2);
+    assert_int_equal(checks, 3);
+    assert_true(amounts);
+    assert_int_equal(p2pkh, 1);
+    assert_int_equal(p2sh, 1);
+    assert_int_equal(fees, 900);
+    json_decref(root);
+}
+
+static void coins_that_are_not_the_blocks_are_told(void **state)
+{
+    (void)state;
+    run("block", "paid.raw", "--coins", "one.coins");
+    assert_failed("yoke block: paid.raw: transaction 1, input 1, byte ");
+    assert_contains(err,
+                    ": the coins file lacks the coin that the input spends, 00000000000000000000"
+                    "00000000000000000000000000000000000000000002:0\n");
+    run("block", "paid.raw", "--coins", "one.coins", "--json");
+    assert_int_equal(code, 1);
+    json_t *root = parse_output();
+    assert_string_equal(json_string_value(json_object_get(root, "verdict")), "not judged");
+    json_decref(root);
+    run("block", "paid.raw", "--coins", "cut.coins");
+    assert_failed("yoke block: cut.coins: byte ");
+    assert_contains(err, ": coin 1: the coins file ends inside a compressed script\n");
+    run("block", "paid.raw", "--coins", "empty");
+    assert_failed("yoke block: empty: byte 0: the coins file ends inside the number of coins\n");
+    run("block", "paid.raw", "--coins", "missing");
+    assert_failed("yoke block: missing: No such file or directory\n");
+    run("block", "paid.raw", "--coins", "/dev/zero");
+    assert_failed("yoke block: /dev/zero: longer than ");
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Engines, policies and devices
+ */
+
+static void gpu_that_is_not_there_is_done_by_the_cpu_with_status_3(void **state)
+{
+    (void)state;
+    run("block", "sample.raw", "--engine", "gpu");
+    assert_int_equal(code, 3);
+    assert_contains(out, "valid: 6 transactions");
+    assert_contains(out, "engine gpu, ");
+    assert_one_line(err);
+    assert_contains(err, "yoke block: no GPU was used, the CPU did all of it: ");
+    run("block", "forged.raw", "--engine", "gpu");
+    assert_int_equal(code, 1); /* that it does not hold matters more */
+    run("block", "sample.raw", "--engine", "auto");
+    assert_int_equal(code, 0);
+    assert_contains(out, "valid: 6 transactions");
+    run("bench", "block", "plain.raw", "--engine", "gpu", "--workers", "1", "--rounds", "1",
+        "--json");
+    assert_int_equal(code, 3);
+    assert_contains(err, "yoke bench: no GPU was used, the CPU did all of it: ");
+    assert_contains(out, "\"yoke gpu\"");
+}
+
+/* What a report says of who did the work and how long it took, taken out. */
+static json_t *without_shares_and_times(json_t *root)
+{
+    size_t i;
+    json_t *stage;
+    json_object_del(root, "engine");
+    json_object_del(root, "seconds");
+    json_array_foreach(json_object_get(root, "stages"), i, stage)
+    {
+        json_object_del(stage, "seconds");
+        json_object_del(stage, "items_per_second");
+        json_object_del(stage, "items_run_by");
+    }
+    return root;
+}
+
+static void every_engine_gives_the_same_answer(void **state)
+{
+    (void)state;
+    static const char *const engines[] = {"cpu", "auto", "gpu"};
+    json_t *first = NULL;
+    show_devices();
+    for (size_t i = 0; i < 3; i++) {
+        json_int_t on_cpu = 0, on_gpu = 0;
+        size_t k;
+        json_t *stage;
+        run("block", "sample.raw", "--json", "--workers", "2", "--engine", engines[i]);
+        assert_true(code == 0 || (code == 3 && i == 2));
+        json_t *root = parse_output();
+        assert_string_equal(json_string_value(json_object_get(root, "engine")), engines[i]);
+        json_array_foreach(json_object_get(root, "stages"), k, stage)
+        {
+            json_t *by = json_object_get(stage, "items_run_by");
+            on_cpu += json_integer_value(json_object_get(by, "cpu"));
+            on_gpu += json_integer_value(json_object_get(by, "gpu"));
+        }
+        assert_int_equal(on_gpu > 0, i == 2 ? code == 0 : i == 1 && on_gpu > 0);
+        /* Headers, txids, Merkle pairs, witnesses, digests less the one "one", checks. */
+        assert_int_equal(on_cpu + on_gpu, 1 + 6 + 6 + 9 + 12 + 13);
+        without_shares_and_times(root);
+        if (first == NULL) {
+            first = root;
+            continue;
+        }
+        assert_true(json_equal(first, root));
+        json_decref(root);
+    }
+    json_decref(first);
+}
+
+static void policy_is_read_and_a_bad_one_is_one_line(void **state)
+{
+    (void)state;
+    write_file("cpu.yaml", "routing: {mode: cpu_only}\n", 26);
+    write_file("bad.yaml", "gpu:\n  slots_in_flight: 1\n", 26);
+    run("block", "sample.raw", "--policy", "cpu.yaml");
+    assert_int_equal(code, 0);
+    assert_contains(out, "engine policy, ");
+    run("block", "sample.raw", "--policy", "cpu.yaml", "--engine", "cpu", "--json");
+    assert_int_equal(code, 0);
+    run("block", "sample.raw", "--policy", "bad.yaml");
+    assert_failed("yoke block: bad.yaml:2: gpu.slots_in_flight: ");
+    run("block", "sample.raw", "--policy", "missing.yaml");
+    assert_failed("yoke block: missing.yaml: ");
+    run("bench", "block", "plain.raw", "--policy", "bad.yaml");
+    assert_failed("bad.yaml:2: gpu.slots_in_flight: ");
+    run("devices", "--policy", "bad.yaml");
+    assert_failed("yoke devices: bad.yaml:2: gpu.slots_in_flight: ");
+}
+
+static void devices_says_plainly_that_there_is_none(void **state)
+{
+    (void)state;
+    run("devices");
+    assert_int_equal(code, 0);
+    assert_contains(out, "no GPU is used: the CPU does everything, with ");
+    run("devices", "--json");
+    assert_int_equal(code, 0);
+    json_t *root = parse_output();
+    json_t *list = json_object_get(root, "devices");
+    assert_true(json_is_array(list));
+    assert_int_equal(json_integer_value(json_object_get(root, "ready")), 0);
+    assert_true(json_integer_value(json_object_get(root, "workers")) >= 1);
+    json_decref(root);
+}
+
+static void devices_of_this_machine_are_listed(void **state)
+{
+    (void)state;
+    show_devices();
+    run("devices", "--json");
+    assert_int_equal(code, 0);
+    json_t *root = parse_output();
+    json_t *device;
+    size_t i;
+    json_int_t ready = 0;
+    json_array_foreach(json_object_get(root, "devices"), i, device)
+    {
+        const char *text = json_string_value(json_object_get(device, "state"));
+        assert_non_null(text);
+        assert_non_null(json_string_value(json_object_get(device, "backend")));
+        assert_int_equal(json_string_length(json_object_get(device, "uuid")), 36);
+        bool is_ready = strcmp(text, "ready") == 0;
+        assert_true(is_ready || json_is_string(json_object_get(device, "why")));
+        ready += is_ready;
+    }
+    assert_int_equal(json_integer_value(json_object_get(root, "ready")), ready);
+    json_decref(root);
+}
+
+/* ---------------------------------------------------------------------------------------------
  * yoke bench
  */
 
 static void bench_prints_a_row_for_each_case(void **state)
 {
     (void)state;
-    builder_key key = builder_make_key(1, true);
-    builder_start(&built, HEIGHT);
-    builder_add_input(&built.txs[1], (const uint8_t[32]){1}, 0);
-    builder_add_output(&built.txs[1], 1, &key);
-    builder_sign(&built.txs[1], 0, &key, 1);
-    built.num_txs = 2;
-    builder_write(&built, &bytes);
-    write_file("plain.raw", bytes.data, bytes.size);
-
     run("bench", "block", "plain.raw", "--workers", "2", "--rounds", "3", "--json");
     assert_int_equal(code, 0);
     assert_string_equal(err, "");
@@ -463,6 +734,70 @@ static void bench_refuses_a_bad_block(void **state)
     assert_failed("yoke bench: missing: No such file or directory");
 }
 
+/* ---------------------------------------------------------------------------------------------
+ * policy
+ */
+
+static void policy_check_says_ok_or_one_line(void **state)
+{
+    (void)state;
+    write_file("good.yaml", "routing: {mode: cpu_only}\n", 26);
+    write_file("wrong.yaml", "gpu:\n  slots_in_flight: 1\n", 26);
+    run("policy", "check", "good.yaml");
+    assert_int_equal(code, 0);
+    assert_string_equal(out, "good.yaml: ok\n");
+    assert_string_equal(err, "");
+    run("policy", "check", "wrong.yaml");
+    assert_failed("wrong.yaml:2: gpu.slots_in_flight: must be a whole number from 2 to 16, not 1");
+    run("policy", "check", "empty");
+    assert_failed("empty:1: nothing but blanks and comments");
+    run("policy", "check", "missing.yaml");
+    assert_failed("missing.yaml: No such file or directory");
+}
+
+static void policy_check_prints_a_json_object_too(void **state)
+{
+    (void)state;
+    const char *file;
+    const char *error;
+    int ok;
+    run("policy", "check", "--json", "good.yaml");
+    assert_int_equal(code, 0);
+    json_t *root = parse_output();
+    assert_int_equal(json_unpack(root, "{s:s, s:b !}", "file", &file, "ok", &ok), 0);
+    assert_string_equal(file, "good.yaml");
+    assert_true(ok);
+    json_decref(root);
+
+    run("policy", "check", "wrong.yaml", "--json");
+    assert_int_equal(code, 1);
+    assert_one_line(err);
+    root = parse_output();
+    assert_int_equal(
+        json_unpack(root, "{s:s, s:b, s:s !}", "file", &file, "ok", &ok, "error", &error), 0);
+    assert_false(ok);
+    assert_memory_equal(error, err, strlen(error));
+    json_decref(root);
+}
+
+static void policy_misused_says_how_it_is_used(void **state)
+{
+    (void)state;
+    run("policy");
+    assert_misused("yoke policy: what to do?");
+    run("policy", "chekc", "good.yaml");
+    assert_misused("yoke policy: check is all it does, not chekc");
+    run("policy", "check");
+    assert_misused("yoke policy: check takes one file");
+    run("policy", "check", "good.yaml", "wrong.yaml");
+    assert_misused("yoke policy: check takes one file");
+    run("policy", "check", "--yaml");
+    assert_misused("yoke policy: --yaml is no option");
+    run("policy", "--help");
+    assert_int_equal(code, 0);
+    assert_contains(out, "config/README.md");
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
@@ -476,8 +811,19 @@ int main(int argc, char **argv)
         cmocka_unit_test(unreadable_files_are_one_line),
         cmocka_unit_test(default_file_is_the_variable_then_the_fetched_block),
         cmocka_unit_test(full_disk_is_told),
+        cmocka_unit_test_setup(coins_prove_every_input_and_the_amounts, make_paid_files),
+        cmocka_unit_test(coins_are_in_the_json_output_too),
+        cmocka_unit_test(coins_that_are_not_the_blocks_are_told),
+        cmocka_unit_test(gpu_that_is_not_there_is_done_by_the_cpu_with_status_3),
+        cmocka_unit_test_teardown(every_engine_gives_the_same_answer, hide_devices),
+        cmocka_unit_test(policy_is_read_and_a_bad_one_is_one_line),
+        cmocka_unit_test(devices_says_plainly_that_there_is_none),
+        cmocka_unit_test_teardown(devices_of_this_machine_are_listed, hide_devices),
         cmocka_unit_test(bench_prints_a_row_for_each_case),
         cmocka_unit_test(bench_refuses_a_bad_block),
+        cmocka_unit_test(policy_check_says_ok_or_one_line),
+        cmocka_unit_test(policy_check_prints_a_json_object_too),
+        cmocka_unit_test(policy_misused_says_how_it_is_used),
     };
     const char *base = getenv("TEST_TMPDIR");
     if (argc != 2 || realpath(argv[1], command) == NULL) {

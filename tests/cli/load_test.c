@@ -107,6 +107,24 @@ static void directory_empty_and_missing_files_are_refused(void **state)
     assert_string_equal(result.error, "No such file or directory");
 }
 
+static void coins_load_as_they_are(void **state)
+{
+    (void)state;
+    load_result result;
+    write_text("0102", 4); /* not taken for hex digits */
+    assert_true(load_coins(path, &result));
+    assert_int_equal(result.bytes, 4);
+    assert_memory_equal(result.data, "0102", 4);
+    load_free(&result);
+    write_text("", 0);
+    assert_true(load_coins(path, &result)); /* the parser says what is missing */
+    assert_int_equal(result.bytes, 0);
+    load_free(&result);
+    assert_false(load_coins("/", &result));
+    assert_null(result.data);
+    assert_string_equal(result.error, "Is a directory");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -115,6 +133,7 @@ int main(void)
         cmocka_unit_test(odd_number_of_digits_is_told_with_its_place),
         cmocka_unit_test(pipe_loads_as_a_file_does),
         cmocka_unit_test(directory_empty_and_missing_files_are_refused),
+        cmocka_unit_test(coins_load_as_they_are),
     };
     const char *base = getenv("TEST_TMPDIR");
     snprintf(path, sizeof(path), "%s/load_test.%d", base != NULL ? base : P_tmpdir, (int)getpid());

@@ -33,8 +33,10 @@ static prove *prover;
 static int open_prover(void **state)
 {
     (void)state;
-    assert_int_equal(start_runtime(&rt, 2), YOKE_OK);
-    prover = prove_create(rt, YOKE_JOB_CPU);
+    char error[256];
+    start_options options = {.num_workers = 2, .engine = YOKE_ENGINE_CPU};
+    assert_true(start_runtime(&rt, &options, error, sizeof(error)));
+    prover = prove_create(rt);
     assert_non_null(prover);
     return 0;
 }
@@ -103,6 +105,13 @@ static void block_with_one_of_everything_is_proven(void **state)
     /* 3 + 2 + 1 pairs; of the witnesses, 2 hashes more and the commitment's own. */
     assert_int_equal(r.stages[PROVE_MERKLE].items, 6);
     assert_int_equal(r.stages[PROVE_WITNESS].items, 2 + 6 + 1);
+    /* Of the signature hashes one is the digest "one", which nobody computes. */
+    for (int i = 0; i < PROVE_NUM_STAGES; i++) {
+        uint64_t expected = r.stages[i].items;
+        expected -= i == PROVE_PARSE ? expected : i == PROVE_SIGHASHES ? 1 : 0;
+        assert_int_equal(r.stages[i].cpu_items, expected);
+        assert_int_equal(r.stages[i].gpu_items, 0);
+    }
 }
 
 static void runs_can_be_repeated_in_one_prover(void **state)
@@ -420,8 +429,9 @@ static void runtime_without_the_packs_has_no_prover(void **state)
 {
     (void)state;
     yoke_runtime *bare = NULL;
-    assert_int_equal(yoke_create(&bare, yoke_options(.num_workers = 1)), YOKE_OK);
-    assert_null(prove_create(bare, 0));
+    assert_int_equal(yoke_create(&bare, yoke_options(.num_workers = 1, .engine = YOKE_ENGINE_CPU)),
+                     YOKE_OK);
+    assert_null(prove_create(bare));
     yoke_destroy(&bare);
 }
 

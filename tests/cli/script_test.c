@@ -162,6 +162,137 @@ static void coinbase_height_is_read_in_its_shortest_form_only(void **state)
     }
 }
 
+/* ---------------------------------------------------------------------------------------------
+ * Elements and forms
+ */
+
+static void elements_are_counted_skipped_and_read(void **state)
+{
+    (void)state;
+    /* Nothing, -1, 1, 16, two bytes, one byte by OP_PUSHDATA1. */
+    static const uint8_t script[] = {0x00, 0x4f, 0x51, 0x60, 0x02, 7, 8, 0x4c, 1, 9};
+    static const uint32_t lengths[] = {0, 1, 1, 1, 2, 1};
+    static const uint8_t firsts[] = {0, 0x81, 1, 16, 7, 9};
+    uint32_t count = 0;
+    assert_true(script_count_elements(script, sizeof(script), &count));
+    assert_int_equal(count, COUNT(lengths));
+    for (uint32_t i = 0; i < count; i++) {
+        script_view rest = script_skip_elements(script, sizeof(script), i);
+        script_view element;
+        size_t at = 0;
+        assert_true(script_next_element(rest.data, rest.bytes, &at, &element));
+        assert_int_equal(element.bytes, lengths[i]);
+        assert_true(element.bytes == 0 || element.data[0] == firsts[i]);
+    }
+    assert_int_equal(script_skip_elements(script, sizeof(script), count).bytes, 0);
+    assert_true(script_count_elements(script, 0, &count));
+    assert_int_equal(count, 0);
+    for (size_t size = 5; size < 7; size++) {
+        assert_false(script_count_elements(script, size, &count));
+    }
+    assert_false(script_count_elements((const uint8_t[]){0x51, 0xac}, 2, &count));
+    assert_false(script_count_elements((const uint8_t[]){0x50}, 1, &count));
+}
+
+static void element_may_have_520_bytes_and_no_more(void **state)
+{
+    (void)state;
+    uint8_t script[3 + SCRIPT_ELEMENT_BYTES_MAX + 1] = {0x4d};
+    for (uint32_t bytes = SCRIPT_ELEMENT_BYTES_MAX; bytes < SCRIPT_ELEMENT_BYTES_MAX + 2; bytes++) {
+        uint32_t count;
+        script[1] = (uint8_t)bytes;
+        script[2] = (uint8_t)(bytes >> 8);
+        assert_int_equal(script_count_elements(script, 3 + bytes, &count),
+                         bytes == SCRIPT_ELEMENT_BYTES_MAX);
+    }
+}
+
+/* m-of-n over keys that are compressed and not, by turns; `said` is the n in the script. */
+static size_t make_multisig(uint8_t *script, uint8_t m, uint8_t keys, uint8_t said)
+{
+    size_t at = 0;
+    script[at++] = (uint8_t)(0x50 + m);
+    for (uint8_t i = 0; i < keys; i++) {
+        script[at] = i % 2 == 0 ? 33 : 65;
+        script[at + 1] = i % 2 == 0 ? 3 : 4;
+        at += 1u + script[at];
+    }
+    script[at++] = (uint8_t)(0x50 + said);
+    script[at++] = 0xae;
+    return at;
+}
+
+static void multisig_is_recognised_for_every_m_and_n(void **state)
+{
+    (void)state;
+    uint8_t script[SCRIPT_FORM_BYTES_MAX + 100] = {0};
+    for (uint8_t n = 1; n <= 17; n++) {
+        for (uint8_t m = 0; m <= 17; m++) {
+            size_t bytes = make_multisig(script, m, n, n);
+            script_form form = script_form_of(script, bytes);
+            bool is_right = n <= 16 && m >= 1 && m <= n;
+            assert_int_equal(form.kind, is_right ? SCRIPT_MULTISIG : SCRIPT_OTHER);
+            assert_int_equal(form.num_keys, is_right ? n : 0);
+            assert_int_equal(form.num_signatures, is_right ? m : 0);
+            assert_true(!is_right || form.keys.data == script + 1);
+        }
+    }
+    size_t bytes = make_multisig(script, 1, 3, 2);
+    assert_int_equal(script_form_of(script, bytes).kind, SCRIPT_OTHER);
+    bytes = make_multisig(script, 2, 3, 3);
+    for (size_t size = 0; size < bytes; size++) {
+        /* 2 and a first key alone could as well be a witness program of version 2. */
+        assert_int_equal(script_form_of(script, size).kind,
+                         size == 35 ? SCRIPT_WITNESS : SCRIPT_OTHER);
+    }
+    script[2] = 5; /* no key starts so */
+    assert_int_equal(script_form_of(script, bytes).kind, SCRIPT_OTHER);
+}
+
+static void other_forms_are_recognised(void **state)
+{
+    (void)state;
+    uint8_t script[80] = {0};
+    uint8_t hash[20];
+    memset(hash, 7, sizeof(hash));
+    script_p2pkh(hash, script);
+    script_form form = script_form_of(script, SCRIPT_P2PKH_BYTES);
+    assert_int_equal(form.kind, SCRIPT_P2PKH);
+    assert_ptr_equal(form.hash, script + 3);
+    assert_int_equal(form.num_signatures, 1);
+    script_p2sh(hash, script);
+    form = script_form_of(script, SCRIPT_P2SH_BYTES);
+    assert_int_equal(form.kind, SCRIPT_P2SH);
+    assert_ptr_equal(form.hash, script + 2);
+    assert_int_equal(form.num_signatures, 0);
+    assert_int_equal(script_form_of(script, SCRIPT_P2SH_BYTES - 1).kind, SCRIPT_OTHER);
+    script[0] = 33;
+    script[1] = 2;
+    script[34] = 0xac;
+    form = script_form_of(script, 35);
+    assert_int_equal(form.kind, SCRIPT_P2PK);
+    assert_int_equal(form.num_keys, 1);
+    assert_int_equal(script_form_of(script, 34).kind, SCRIPT_OTHER);
+    script[34] = 0xad;
+    assert_int_equal(script_form_of(script, 35).kind, SCRIPT_OTHER);
+}
+
+static void witness_program_is_a_version_and_2_to_40_bytes(void **state)
+{
+    (void)state;
+    for (size_t bytes = 0; bytes < 60; bytes++) {
+        uint8_t script[64] = {0x00, (uint8_t)bytes};
+        bool is_program = bytes >= 2 && bytes <= 40;
+        assert_int_equal(script_form_of(script, 2 + bytes).kind,
+                         is_program ? SCRIPT_WITNESS : SCRIPT_OTHER);
+        script[0] = 0x60;
+        assert_int_equal(script_form_of(script, 2 + bytes).kind,
+                         is_program ? SCRIPT_WITNESS : SCRIPT_OTHER);
+        script[0] = 0x61;
+        assert_int_equal(script_form_of(script, 2 + bytes).kind, SCRIPT_OTHER);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -170,6 +301,11 @@ int main(void)
         cmocka_unit_test(signature_and_key_are_recognised),
         cmocka_unit_test(p2pkh_script_is_written_and_recognised),
         cmocka_unit_test(coinbase_height_is_read_in_its_shortest_form_only),
+        cmocka_unit_test(elements_are_counted_skipped_and_read),
+        cmocka_unit_test(element_may_have_520_bytes_and_no_more),
+        cmocka_unit_test(multisig_is_recognised_for_every_m_and_n),
+        cmocka_unit_test(other_forms_are_recognised),
+        cmocka_unit_test(witness_program_is_a_version_and_2_to_40_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
