@@ -9,7 +9,7 @@
  * A large job is not cut up when it is submitted. Its ticket's holder claims a grain at a time, and
  * pushes another ticket for the same job only while some worker has nothing to do. Grains are sized
  * by measured time, so that a claim's cost (a compare-exchange and a clock read) stays under a
- * thousandth of the work, and a cancel or a deadline is noticed within about 100 us of it.
+ * thousandth of the work, and a cancel or a deadline is noticed within about 50 us of it.
  */
 #include "worker.h"
 
@@ -20,8 +20,7 @@
 #define WORKER_INBOX_CHUNK 16
 #define WORKER_OLDEST_FIRST 64
 #define WORKER_SEARCH_ROUNDS 32
-#define WORKER_GRAIN_NS_MIN 25000
-#define WORKER_GRAIN_NS_MAX 100000
+#define WORKER_GRAIN_NS UINT64_C(50000)
 #define WORKER_GRAIN_COST_MAX (UINT64_C(1) << 40)
 
 static _Thread_local yoke_worker *worker_current;
@@ -115,16 +114,21 @@ static uint32_t worker_grain_items(yoke_worker *worker, yoke_job *job)
     return grain == 0 ? 1 : grain > UINT32_MAX ? UINT32_MAX : (uint32_t)grain;
 }
 
-/* Learns from a claim of `count` items that took that long. */
-static void worker_learn_grain(const yoke_job *job, uint32_t count, uint64_t took_ns)
+/* Learns from a claim of `count` items that took that long: at most by a factor of two at a time, for
+ * a claim may have been interrupted, and not at all if it is about right, for the line is shared. */
+static void worker_learn_grain(yoke_job *job, uint32_t count, uint64_t took_ns)
 {
     _Atomic uint64_t *grain_cost = &((yoke_type *)(uintptr_t)job->type)->grain_cost;
     uint64_t grain = atomic_load_explicit(grain_cost, memory_order_relaxed);
-    uint64_t cost = count * job_core_of((yoke_job *)(uintptr_t)job)->item_cost;
-    if (took_ns < WORKER_GRAIN_NS_MIN && cost >= grain && cost < WORKER_GRAIN_COST_MAX) {
-        atomic_store_explicit(grain_cost, cost * 2, memory_order_relaxed);
-    } else if (took_ns > WORKER_GRAIN_NS_MAX && cost <= grain && cost > 1) {
-        atomic_store_explicit(grain_cost, cost / 2, memory_order_relaxed);
+    uint64_t cost = count * job_core_of(job)->item_cost, wanted;
+    if (__builtin_mul_overflow(cost, WORKER_GRAIN_NS, &wanted)) {
+        wanted = UINT64_MAX;
+    }
+    wanted /= took_ns + 1;
+    wanted = wanted > 2 * grain ? 2 * grain : wanted < grain / 2 ? grain / 2 : wanted;
+    wanted = wanted < 1 ? 1 : wanted > WORKER_GRAIN_COST_MAX ? WORKER_GRAIN_COST_MAX : wanted;
+    if (wanted > grain + grain / 4 || wanted < grain - grain / 4) {
+        atomic_store_explicit(grain_cost, wanted, memory_order_relaxed);
     }
 }
 

@@ -1,15 +1,28 @@
 /*
  * The sha256 pack: the types sha256, sha256_ragged, sha256d and sha256d_ragged.
  *
- * Owns the four CPU kernels and their registration. The kernels run on any worker and keep nothing;
- * which path they run was settled when the types were registered, and comes with the claim. Digests
- * go straight from registers to the job's output: no scratch, no copies.
+ * Owns the four CPU kernels and their registration; the GPU kernels are made from shaders/. The CPU
+ * kernels run on any worker and keep nothing; which path they run was settled when the types were
+ * registered, and comes with the claim. Digests go straight from registers to the job's output: no
+ * scratch, no copies.
  */
 #include "tasks/sha256/sha256_pack.h"
 
 #include <yoke/tasks.h>
 
 #include "tasks/sha256/sha256.h"
+
+/* A build without GPUs has no shaders either. */
+#ifdef SHA256_PACK_GPU
+#include "shaders/sha256.spv.h"
+#include "shaders/sha256_ragged.spv.h"
+#include "shaders/sha256d.spv.h"
+#include "shaders/sha256d_ragged.spv.h"
+#define SHA256_PACK_SHADER(name)                                                                   \
+    yoke_gpu_kernel(.spirv = name##_spv, .spirv_bytes = sizeof(name##_spv), .local_size = 64)
+#else
+#define SHA256_PACK_SHADER(name) NULL
+#endif
 
 static yoke_status sha256_pack_run_fixed(const yoke_claim *claim, bool twice)
 {
@@ -59,15 +72,17 @@ yoke_status sha256_pack_ragged_double(yoke_worker *worker, const yoke_claim *cla
 
 yoke_status yoke_tasks_register_sha256(yoke_runtime *rt)
 {
-    static const struct {
+    const struct {
         const char *name;
         uint32_t in_bytes;
         yoke_cpu_kernel cpu;
+        const yoke_gpu_kernel *gpu;
     } types[] = {
-        {"sha256", SHA256_BLOCK_BYTES, sha256_pack_fixed},
-        {"sha256_ragged", YOKE_RAGGED, sha256_pack_ragged},
-        {"sha256d", SHA256_BLOCK_BYTES, sha256_pack_fixed_double},
-        {"sha256d_ragged", YOKE_RAGGED, sha256_pack_ragged_double},
+        {"sha256", SHA256_BLOCK_BYTES, sha256_pack_fixed, SHA256_PACK_SHADER(sha256)},
+        {"sha256_ragged", YOKE_RAGGED, sha256_pack_ragged, SHA256_PACK_SHADER(sha256_ragged)},
+        {"sha256d", SHA256_BLOCK_BYTES, sha256_pack_fixed_double, SHA256_PACK_SHADER(sha256d)},
+        {"sha256d_ragged", YOKE_RAGGED, sha256_pack_ragged_double,
+         SHA256_PACK_SHADER(sha256d_ragged)},
     };
     const sha256_path *path = sha256_path_best();
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -75,7 +90,8 @@ yoke_status yoke_tasks_register_sha256(yoke_runtime *rt)
         const yoke_type_desc *desc =
             yoke_type_desc(.name = types[i].name, .in_bytes = {types[i].in_bytes},
                            .out_bytes = SHA256_DIGEST_BYTES, .cpu = types[i].cpu,
-                           .user = (void *)path); /* the kernels only read it */
+                           .user = (void *)path, /* the kernels only read it */
+                           .gpu = types[i].gpu);
         yoke_status status = yoke_register(rt, desc, &type);
         if (status != YOKE_OK) {
             return status;

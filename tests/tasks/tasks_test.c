@@ -26,7 +26,7 @@ static const char *const type_names[] = {
 static int start(void **state)
 {
     yoke_runtime *rt;
-    if (yoke_create(&rt, yoke_options(.num_workers = 3)) != YOKE_OK) {
+    if (yoke_create(&rt, yoke_options(.num_workers = 3, .engine = YOKE_ENGINE_CPU)) != YOKE_OK) {
         return -1;
     }
     *state = rt;
