@@ -17,6 +17,7 @@ struct region {
     size_t bytes;
     uint32_t num_uses; /* by batches, of any device */
     bool is_freeing;
+    bool is_stuck; /* a device that never finished may still write into it */
     bool is_refused[YOKE_DEVICES_MAX];         /* the device cannot import it: asked once */
     backend_memory imported[YOKE_DEVICES_MAX]; /* bytes 0: not imported */
 };
@@ -28,13 +29,20 @@ void region_table_init(region_table *table)
     atomic_init(&table->num_freeing, 0);
 }
 
+static void region_dispose(region *r, const yoke_allocator *allocator)
+{
+    if (!r->is_stuck) {
+        munmap(r->host, r->bytes);
+    }
+    allocator->free(allocator->user, r, sizeof *r);
+}
+
 void region_table_finish(region_table *table, const yoke_allocator *allocator)
 {
     while (table->first != NULL) {
         region *r = table->first;
         table->first = r->next;
-        munmap(r->host, r->bytes);
-        allocator->free(allocator->user, r, sizeof *r);
+        region_dispose(r, allocator);
     }
     pthread_mutex_destroy(&table->lock);
 }
@@ -98,8 +106,7 @@ void region_unmap(region_table *table, const yoke_allocator *allocator, region *
     *link = r->next;
     atomic_fetch_sub(&table->num_freeing, 1);
     pthread_mutex_unlock(&table->lock);
-    munmap(r->host, r->bytes);
-    allocator->free(allocator->user, r, sizeof *r);
+    region_dispose(r, allocator);
 }
 
 static region *region_find_locked(region_table *table, const char *memory, size_t bytes)
@@ -146,13 +153,13 @@ void region_unuse(region_table *table, region *r)
     pthread_mutex_unlock(&table->lock);
 }
 
-bool region_let_go(region_table *table, const region_device *device, bool all)
+bool region_let_go(region_table *table, const region_device *device)
 {
     bool released = false;
     pthread_mutex_lock(&table->lock);
     for (region *r = table->first; r != NULL; r = r->next) {
         backend_memory *imported = &r->imported[device->index];
-        if (imported->bytes != 0 && (all || (r->is_freeing && r->num_uses == 0))) {
+        if (imported->bytes != 0 && r->is_freeing && r->num_uses == 0) {
             device->ops->release(device->device, imported);
             imported->bytes = 0;
             released = true;
@@ -160,4 +167,14 @@ bool region_let_go(region_table *table, const region_device *device, bool all)
     }
     pthread_mutex_unlock(&table->lock);
     return released;
+}
+
+void region_forget(region_table *table, const region_device *device, bool is_stuck)
+{
+    pthread_mutex_lock(&table->lock);
+    for (region *r = table->first; r != NULL; r = r->next) {
+        r->is_stuck |= is_stuck && r->imported[device->index].bytes != 0;
+        r->imported[device->index].bytes = 0;
+    }
+    pthread_mutex_unlock(&table->lock);
 }

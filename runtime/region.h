@@ -51,8 +51,12 @@ bool region_use(region_table *table, const region_device *device, const void *me
                 uint64_t *address, region **used);
 void region_unuse(region_table *table, region *r);
 
-/* Releases the device's imports of regions that are being freed, or of all (`all`: the device is
- * about to close). Returns whether any was released: the caller wakes who waits for the table. */
-bool region_let_go(region_table *table, const region_device *device, bool all);
+/* Releases the device's imports of regions that are being freed. Returns whether any was released:
+ * the caller wakes who waits for the table. */
+bool region_let_go(region_table *table, const region_device *device);
+
+/* The device is closed, and its imports with it. is_stuck: it did not finish and may still write, so
+ * the pages that it knows are never given back. */
+void region_forget(region_table *table, const region_device *device, bool is_stuck);
 
 #endif

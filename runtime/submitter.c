@@ -391,7 +391,7 @@ static yoke_status submitter_serve(submitter *s)
         snapshot_read_end();
         bool any = submitter_compile(s);
         if (atomic_load_explicit(&rt->regions.num_freeing, memory_order_relaxed) > 0 &&
-            region_let_go(&rt->regions, &s->device, false)) {
+            region_let_go(&rt->regions, &s->device)) {
             submitter_wake_freeing(s);
         }
         status = submitter_reap(s, &any);
@@ -427,15 +427,9 @@ static void submitter_close(submitter *s)
 {
     yoke_runtime *rt = s->rt;
     submitter_leave_lanes(s);
-    if (region_let_go(&rt->regions, &s->device, true)) {
-        submitter_wake_freeing(s);
-    }
-    for (uint32_t i = 0; i < s->num_slots; i++) {
-        if (s->slots[i].memory.bytes > 0) {
-            s->device.ops->release(s->device.device, &s->slots[i].memory);
-        }
-    }
-    s->device.ops->close(s->device.device);
+    bool is_stuck = s->device.ops->close(s->device.device) != YOKE_OK;
+    region_forget(&rt->regions, &s->device, is_stuck);
+    submitter_wake_freeing(s);
     for (uint32_t i = 0; i < YOKE_TYPES_MAX; i++) {
         if (s->open[i] != NULL) {
             submitter_fail(s, s->open[i]);
