@@ -29,7 +29,7 @@ static submitter *controller_add(yoke_runtime *rt, const backend_ops *ops)
 {
     submitter *s = rt->num_devices < YOKE_DEVICES_MAX ? runtime_alloc(rt, sizeof *s) : NULL;
     if (s == NULL) {
-        runtime_log(rt, YOKE_LOG_WARNING, "yoke: no room for another device");
+        runtime_log(rt, YOKE_LOG_WARNING, "no room for another device");
         return NULL;
     }
     memset(s, 0, sizeof *s);

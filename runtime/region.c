@@ -17,8 +17,8 @@ struct region {
     size_t bytes;
     uint32_t num_uses; /* by batches, of any device */
     bool is_freeing;
-    bool is_stuck; /* a device that never finished may still write into it */
-    bool is_refused[YOKE_DEVICES_MAX];         /* the device cannot import it: asked once */
+    bool is_stuck;                     /* a device that never finished may still write into it */
+    bool is_refused[YOKE_DEVICES_MAX]; /* the device cannot import it: asked once */
     backend_memory imported[YOKE_DEVICES_MAX]; /* bytes 0: not imported */
 };
 

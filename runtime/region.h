@@ -55,8 +55,8 @@ void region_unuse(region_table *table, region *r);
  * the caller wakes who waits for the table. */
 bool region_let_go(region_table *table, const region_device *device);
 
-/* The device is closed, and its imports with it. is_stuck: it did not finish and may still write, so
- * the pages that it knows are never given back. */
+/* The device is closed, and its imports with it. is_stuck: it did not finish and may still write,
+ * so the pages that it knows are never given back. */
 void region_forget(region_table *table, const region_device *device, bool is_stuck);
 
 #endif

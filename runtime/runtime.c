@@ -265,7 +265,7 @@ static yoke_status runtime_start_threads(yoke_runtime *rt, uint32_t *num_started
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0) {
-        runtime_log(rt, YOKE_LOG_ERROR, "yoke: a thread did not start, after %u of %u workers: %s",
+        runtime_log(rt, YOKE_LOG_ERROR, "a thread did not start, after %u of %u workers: %s",
                     (unsigned)*num_started, (unsigned)rt->num_workers, strerror(error));
         return YOKE_SYSTEM;
     }

@@ -35,11 +35,11 @@ void submitter_set_state(submitter *s, yoke_device_state state, const char *why)
     pthread_mutex_unlock(&rt->devices_lock);
     atomic_thread_fence(memory_order_seq_cst); /* W1 in waiters.h */
     waiters_wake(&rt->waiters, &rt->devices_found);
-    if (state != YOKE_DEVICE_OPENING) {
-        runtime_log(rt, state == YOKE_DEVICE_LOST ? YOKE_LOG_WARNING : YOKE_LOG_INFO,
-                    "yoke: %s device %s: %s%s%s", s->info.backend, s->info.name,
-                    yoke_device_state_text(state), why != NULL ? ": " : "", why != NULL ? why : "");
-    }
+    bool is_fine = state == YOKE_DEVICE_READY || state == YOKE_DEVICE_UNUSED;
+    const char *name = s->info.name[0] != '\0' ? s->info.name : "no device";
+    runtime_log(rt, is_fine ? YOKE_LOG_INFO : YOKE_LOG_WARNING, "%s: %s: %s%s%s", s->info.backend,
+                name, yoke_device_state_text(state), why != NULL ? ": " : "",
+                why != NULL ? why : "");
 }
 
 /* -- settling -------------------------------------------------------------------------------- */
@@ -106,8 +106,8 @@ static void submitter_compile_one(submitter *s, yoke_type *type)
         return;
     }
     s->kernels[type->index] = NULL;
-    runtime_log(s->rt, YOKE_LOG_WARNING, "yoke: %s cannot run type %s: %s; the CPU does",
-                s->info.name, type->name, yoke_status_text(status));
+    runtime_log(s->rt, YOKE_LOG_WARNING, "%s cannot run type %s: %s; the CPU does", s->info.name,
+                type->name, yoke_status_text(status));
 }
 
 /* Gives every new type its turn. */

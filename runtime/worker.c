@@ -114,8 +114,9 @@ static uint32_t worker_grain_items(yoke_worker *worker, yoke_job *job)
     return grain == 0 ? 1 : grain > UINT32_MAX ? UINT32_MAX : (uint32_t)grain;
 }
 
-/* Learns from a claim of `count` items that took that long: at most by a factor of two at a time, for
- * a claim may have been interrupted, and not at all if it is about right, for the line is shared. */
+/* Learns from a claim of `count` items that took that long: at most by a factor of two at a time,
+ * for a claim may have been interrupted, and not at all if it is about right, for the line is
+ * shared. */
 static void worker_learn_grain(yoke_job *job, uint32_t count, uint64_t took_ns)
 {
     _Atomic uint64_t *grain_cost = &((yoke_type *)(uintptr_t)job->type)->grain_cost;
