@@ -58,7 +58,6 @@ static yoke_status vulkan_device_create(backend_device *device)
         return status;
     }
     vulkan_volk_table_load(&device->vk, device->device, loader->vkGetDeviceProcAddr);
-    vulkan_loader_pin((PFN_vkVoidFunction)device->vk.vkCmdDispatch);
     device->vk.vkGetDeviceQueue(device->device, probe->queue_family, 0, &device->queue);
     return YOKE_OK;
 }

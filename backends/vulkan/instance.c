@@ -1,13 +1,23 @@
 /*
- * Opens libvulkan, lists its devices, reads each. One thread at a time; the list is constant from
- * open to close. Of more than VULKAN_DEVICES_MAX devices the first are taken. Costs what the
- * loader costs (loader.c) and a probe of each device.
+ * Opens libvulkan, lists its devices, reads each. One thread at a time for an instance; the list is
+ * constant from open to close. Of more than VULKAN_DEVICES_MAX devices the first are taken. Costs
+ * what the loader costs (loader.c) and a probe of each device.
+ *
+ * The first instance of a process that found a device is never destroyed, only forgotten. The
+ * loader unloads drivers with the last instance, and NVIDIA's (580) takes static TLS that it does
+ * not give back: after some 25 rounds of loading it, a process has no Vulkan any more ("cannot
+ * allocate memory in static TLS block"). A forgotten instance keeps drivers loaded, which also
+ * makes the next one quick to open.
  */
 #include "instance.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "result.h"
+
+/* An instance was forgotten. Relaxed: it guards nothing, only counts to one. */
+static atomic_bool vulkan_instance_keeps_drivers;
 
 static size_t vulkan_instance_bytes(uint32_t num_devices)
 {
@@ -61,7 +71,10 @@ yoke_status vulkan_instance_open(const backend_host *host, backend_instance **in
 void vulkan_instance_close(backend_instance *instance)
 {
     backend_host host = instance->host;
-    if (!instance->is_stuck) {
+    bool may_go =
+        instance->num_devices == 0 ||
+        atomic_exchange_explicit(&vulkan_instance_keeps_drivers, true, memory_order_relaxed);
+    if (may_go && !instance->is_stuck) {
         vulkan_loader_close(&instance->loader);
     }
     service_free(&host, instance, vulkan_instance_bytes(instance->num_devices));

@@ -112,22 +112,6 @@ yoke_status vulkan_loader_open(vulkan_loader *loader, char *why_not)
     return status;
 }
 
-/* The loader unloads a driver with its last instance, and not every driver comes back: NVIDIA's
- * (580) is refused after some 30 rounds in one process. Drivers also leave threads' destructors
- * behind, which must not outlive their code. */
-void vulkan_loader_pin(PFN_vkVoidFunction function)
-{
-    Dl_info about;
-    void *address;
-    memcpy(&address, &function, sizeof address);
-    if (address != NULL && dladdr(address, &about) != 0 && about.dli_fname != NULL) {
-        void *library = dlopen(about.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-        if (library != NULL) {
-            dlclose(library); /* what NODELETE has marked stays */
-        }
-    }
-}
-
 void vulkan_loader_close(vulkan_loader *loader)
 {
     if (loader->instance != VK_NULL_HANDLE && loader->vkDestroyInstance != NULL) {

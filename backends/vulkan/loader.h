@@ -39,9 +39,6 @@ extern const char *vulkan_loader_library;
 /* YOKE_UNSUPPORTED: why_not (BACKEND_WHY_BYTES) says what is missing. YOKE_NO_MEMORY. */
 yoke_status vulkan_loader_open(vulkan_loader *loader, char *why_not);
 
-/* Keeps the library that a driver's function is in loaded until the process ends. */
-void vulkan_loader_pin(PFN_vkVoidFunction function);
-
 /* The instance's devices are closed. */
 void vulkan_loader_close(vulkan_loader *loader);
 

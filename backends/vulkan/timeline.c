@@ -10,7 +10,8 @@
  * wrote is made visible to the host by a barrier at the batch's end. Batches do not wait for each
  * other: what one writes no other in flight reads.
  *
- * Costs (H200): recording a batch 1 us; a call of vkQueueSubmit 5 us, shared by its batches.
+ * Costs (H200): recording a batch 1 us; an empty batch there and back 11 us. A call with eight
+ * batches passes three times as many a second as calls with one.
  */
 #include "timeline.h"
 

@@ -77,18 +77,26 @@ static void a_loader_older_than_1_2_is_refused(void **state)
     assert_absent("version 1.1");
 }
 
+/* VK_DRIVER_FILES, where it is set, has the say over VK_ICD_FILENAMES. */
 static void without_a_driver_there_is_no_vulkan(void **state)
 {
     (void)state;
     static const char *const names[] = {"VK_DRIVER_FILES", "VK_ICD_FILENAMES"};
+    char *before[2];
     vulkan_loader_library = "libvulkan.so.1";
     for (int i = 0; i < 2; i++) {
         const char *given = getenv(names[i]);
-        char *before = given != NULL ? strdup(given) : NULL;
+        before[i] = given != NULL ? strdup(given) : NULL;
+        assert_int_equal(unsetenv(names[i]), 0);
+    }
+    for (int i = 0; i < 2; i++) {
         assert_int_equal(setenv(names[i], "/nowhere/driver.json", 1), 0);
         assert_absent("no Vulkan driver is installed");
-        assert_int_equal(before != NULL ? setenv(names[i], before, 1) : unsetenv(names[i]), 0);
-        free(before);
+        assert_int_equal(unsetenv(names[i]), 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(before[i] != NULL ? setenv(names[i], before[i], 1) : 0, 0);
+        free(before[i]);
     }
 }
 

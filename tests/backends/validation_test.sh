@@ -24,7 +24,9 @@ run() { # PROGRAM: what it and the layer say is in $output
     }
 }
 
-messages() { grep -E 'VUID|UNASSIGNED|SYNC-HAZARD|Validation (Error|Warning|Performance)' "$output"; }
+messages() {
+    grep -E 'VUID|UNASSIGNED|SYNC-HAZARD|Validation (Error|Warning|Performance)' "$output"
+}
 
 provoke=$1
 shift
