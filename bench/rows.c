@@ -43,7 +43,7 @@ void rows_begin(rows_output *output, bool json)
         return;
     }
     printf("device %s, kernel %s, commit %s\n\n", output->device, output->kernel, output->commit);
-    printf("%-8s %-12s %-14s %-14s %10s %10s %10s %-6s %5s  %s\n", "bench", "case", "param",
+    printf("%-8s %-13s %-19s %-14s %10s %10s %10s %-7s %5s  %s\n", "bench", "case", "param",
            "engine", "min", "p50", "p99", "unit", "n", "better");
 }
 
@@ -62,12 +62,13 @@ static int rows_compare(const void *left, const void *right)
 
 static bool rows_print_json(const rows_output *output, const rows_row *row, double p50, double p99)
 {
+    const char *device = row->device != NULL ? row->device : output->device;
     json_t *object =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:I, s:s, s:s, s:s, s:s, s:o}", "bench",
                   row->bench, "case", row->name, "param", row->param, "unit", row->unit, "better",
                   row->better, "min", row->samples[0], "p50", p50, "p99", p99, "n",
-                  (json_int_t)row->num_samples, "engine", row->engine, "device", output->device,
-                  "kernel", output->kernel, "commit", output->commit, "seed",
+                  (json_int_t)row->num_samples, "engine", row->engine, "device", device, "kernel",
+                  output->kernel, "commit", output->commit, "seed",
                   row->seed != NULL ? json_integer((json_int_t)*row->seed) : json_null());
     bool printed = object != NULL && json_dumpf(object, stdout, JSON_REAL_PRECISION(6)) == 0;
     json_decref(object);
@@ -83,8 +84,8 @@ bool rows_print(const rows_output *output, const rows_row *row)
     if (output->json) {
         return rows_print_json(output, row, p50, p99);
     }
-    printf("%-8s %-12s %-14s %-14s %10.3f %10.3f %10.3f %-6s %5zu  %s\n", row->bench, row->name,
+    printf("%-8s %-13s %-19s %-14s %10.3f %10.3f %10.3f %-7s %5zu  %s%s%s\n", row->bench, row->name,
            row->param, row->engine, row->samples[0], p50, p99, row->unit, row->num_samples,
-           row->better);
+           row->better, row->device != NULL ? ", on " : "", row->device != NULL ? row->device : "");
     return true;
 }

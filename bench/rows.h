@@ -2,9 +2,9 @@
  * Rows of results: what every bench prints, as a table or as one JSON object a line.
  *
  * A row: bench, case, param, unit, better (lower or higher), min, p50, p99, n (samples), engine
- * (who did the work: yoke or a peer), device (the machine's CPU), kernel (the operating system's),
- * commit ($YOKE_COMMIT, else unknown), seed (null where nothing is random).
- *   Threads:  one at a time.
+ * (who did the work: yoke or a peer), device (the machine's CPU, or what the row names), kernel
+ * (the operating system's), commit ($YOKE_COMMIT, else unknown), seed (null where nothing is
+ * random). Threads:  one at a time.
  */
 #ifndef YOKE_BENCH_ROWS_H
 #define YOKE_BENCH_ROWS_H
@@ -20,6 +20,7 @@ typedef struct rows_row {
     const char *unit;
     const char *better;
     const char *engine;
+    const char *device;   /* NULL: the machine's CPU */
     double *samples;      /* sorted by rows_print */
     size_t num_samples;   /* at least 1 */
     const uint64_t *seed; /* NULL: none */

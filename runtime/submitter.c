@@ -35,7 +35,7 @@ void submitter_set_state(submitter *s, yoke_device_state state, const char *why)
     pthread_mutex_unlock(&rt->devices_lock);
     atomic_thread_fence(memory_order_seq_cst); /* W1 in waiters.h */
     waiters_wake(&rt->waiters, &rt->devices_found);
-    bool is_fine = state == YOKE_DEVICE_READY || state == YOKE_DEVICE_UNUSED;
+    bool is_fine = state != YOKE_DEVICE_LOST;
     const char *name = s->info.name[0] != '\0' ? s->info.name : "no device";
     runtime_log(rt, is_fine ? YOKE_LOG_INFO : YOKE_LOG_WARNING, "%s: %s: %s%s%s", s->info.backend,
                 name, yoke_device_state_text(state), why != NULL ? ": " : "",
