@@ -57,6 +57,7 @@ void batch_open(batch *b, const yoke_type *type, uint64_t target_cost, uint64_t 
     b->params_stride = 0;
     b->cost = 0;
     b->target_cost = target_cost;
+    b->min_cost = 0;
     b->opened_ns = now_ns;
     b->quiet_looks = 0;
     b->data_used = 0;
@@ -89,8 +90,9 @@ bool batch_is_full(const batch *b)
 bool batch_is_due(const batch *b, uint64_t now_ns, uint64_t wait_ns_max, bool device_is_idle)
 {
     uint32_t enough = b->num_claims > 1 ? BATCH_QUIET_LOOKS : 1;
+    bool is_quiet = b->quiet_looks >= enough && b->cost >= b->min_cost;
     return b->num_items > 0 && (batch_is_full(b) || now_ns - b->opened_ns >= wait_ns_max ||
-                                (device_is_idle && b->quiet_looks >= enough));
+                                (device_is_idle && is_quiet));
 }
 
 /* -- what fits ------------------------------------------------------------------------------- */

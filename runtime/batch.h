@@ -38,6 +38,8 @@ typedef struct batch {
     uint32_t num_claims;
     uint32_t params_stride; /* 0 while all jobs have the same */
     uint64_t cost, target_cost;
+    uint64_t
+        min_cost; /* 0, or what an idle device is not worth waking for: the submitter's to set */
     uint64_t opened_ns;
     uint32_t quiet_looks; /* since something joined */
     uint64_t value;       /* on the device's timeline, once submitted */
@@ -71,9 +73,9 @@ batch_added batch_add(batch *b, yoke_job *job, region_table *regions, const regi
 bool batch_is_full(const batch *b);
 
 /* Whether an open batch should go to the device now: it is full; or its first item has waited long
- * enough; or the device has nothing to do and nobody seems to bring more: a claim that is alone
- * goes when the next look finds nothing, several wait for a few looks, for more are likely on their
- * way. Pure. */
+ * enough; or the device has nothing to do, the batch is worth its while (min_cost), and nobody
+ * seems to bring more: a claim that is alone goes when the next look finds nothing, several wait
+ * for a few looks, for more are likely on their way. Pure. */
 bool batch_is_due(const batch *b, uint64_t now_ns, uint64_t wait_ns_max, bool device_is_idle);
 
 /* Writes the block of parameters; then the batch is ready for the device. */

@@ -51,7 +51,7 @@
     KEY(routing, mode, ENUM, 0, POLICY_NUM_ROUTING_MODES - 1, POLICY_ROUTING_MODE_AUTO, "", LIVE,  \
         "auto: the CPU, and GPUs where the waiting work is worth a batch; cpu_only; gpu_only: a "  \
         "GPU wherever a type has a GPU kernel and a device is ready")                              \
-    KEY(routing, break_even_cost, U64, 1, POLICY_COST_MAX, 4096, "cost", LIVE,                     \
+    KEY(routing, break_even_cost, U64, 1, POLICY_COST_MAX, 32768, "cost", LIVE,                     \
         "auto: the cost below which waiting work is not worth a GPU batch")                        \
     END(routing)                                                                                   \
     SECTION(batching, "When a batch closes and goes to a device")                                  \

@@ -220,6 +220,10 @@ static bool submitter_fill(submitter *s, yoke_type *type, const snapshot *tuning
             return false;
         }
         batch_open(b, type, tuning->target_cost, now_ns);
+        if (tuning->mode ==
+            POLICY_ROUTING_MODE_AUTO) { /* the CPU would do as well: wait for company */
+            b->min_cost = tuning->break_even_cost;
+        }
         atomic_store_explicit(&b->is_free, false, memory_order_relaxed);
         *open = b;
     }

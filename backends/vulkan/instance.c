@@ -3,21 +3,39 @@
  * constant from open to close. Of more than VULKAN_DEVICES_MAX devices the first are taken. Costs
  * what the loader costs (loader.c) and a probe of each device.
  *
- * The first instance of a process that found a device is never destroyed, only forgotten. The
- * loader unloads drivers with the last instance, and NVIDIA's (580) takes static TLS that it does
- * not give back: after some 25 rounds of loading it, a process has no Vulkan any more ("cannot
- * allocate memory in static TLS block"). A forgotten instance keeps drivers loaded, which also
- * makes the next one quick to open.
+ * The first instance of a process that found a device is kept until the process or this library
+ * ends. The loader unloads drivers with the last instance, and NVIDIA's (580) takes static TLS that
+ * it does not give back: after some 25 rounds of loading it, a process has no Vulkan any more
+ * ("cannot allocate memory in static TLS block"). A kept instance keeps drivers loaded, which also
+ * makes the next one quick to open. It is destroyed in the end, since drivers run threads of their
+ * own: one crash in some 70 ends of a process was seen when it was left to the system.
  */
 #include "instance.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "result.h"
 
-/* An instance was forgotten. Relaxed: it guards nothing, only counts to one. */
+/* Who sets the flag owns the kept instance until the process ends. Relaxed: it guards nothing else,
+ * and whoever calls exit has been told of the runtime's end by other means. */
 static atomic_bool vulkan_instance_keeps_drivers;
+static vulkan_loader vulkan_instance_kept;
+
+static void vulkan_instance_end(void)
+{
+    vulkan_loader_close(&vulkan_instance_kept);
+}
+
+/* Registered only now, the call comes before the drivers' own at the process's end. */
+static void vulkan_instance_keep(const vulkan_loader *loader)
+{
+    vulkan_instance_kept = *loader;
+    if (atexit(vulkan_instance_end) != 0) {
+        vulkan_instance_kept = (vulkan_loader){0}; /* left to the system */
+    }
+}
 
 static size_t vulkan_instance_bytes(uint32_t num_devices)
 {
@@ -74,7 +92,9 @@ void vulkan_instance_close(backend_instance *instance)
     bool may_go =
         instance->num_devices == 0 ||
         atomic_exchange_explicit(&vulkan_instance_keeps_drivers, true, memory_order_relaxed);
-    if (may_go && !instance->is_stuck) {
+    if (!may_go && !instance->is_stuck) {
+        vulkan_instance_keep(&instance->loader);
+    } else if (!instance->is_stuck) {
         vulkan_loader_close(&instance->loader);
     }
     service_free(&host, instance, vulkan_instance_bytes(instance->num_devices));

@@ -70,6 +70,17 @@ yoke_status sha256_pack_ragged_double(yoke_worker *worker, const yoke_claim *cla
     return sha256_pack_run_ragged(claim, true);
 }
 
+/* Ragged items weigh their compressions, so that cost means about the same for all four types. */
+static uint64_t sha256_pack_ragged_cost(const yoke_job *job)
+{
+    const yoke_span *spans = job->in[0];
+    uint64_t blocks = 0;
+    for (uint32_t i = 0; i < job->num_items; i++) {
+        blocks += spans[i].bytes / SHA256_BLOCK_BYTES + 1;
+    }
+    return blocks;
+}
+
 yoke_status yoke_tasks_register_sha256(yoke_runtime *rt)
 {
     const struct {
@@ -91,6 +102,8 @@ yoke_status yoke_tasks_register_sha256(yoke_runtime *rt)
             yoke_type_desc(.name = types[i].name, .in_bytes = {types[i].in_bytes},
                            .out_bytes = SHA256_DIGEST_BYTES, .cpu = types[i].cpu,
                            .user = (void *)path, /* the kernels only read it */
+                           .cost =
+                               types[i].in_bytes == YOKE_RAGGED ? sha256_pack_ragged_cost : NULL,
                            .gpu = types[i].gpu);
         yoke_status status = yoke_register(rt, desc, &type);
         if (status != YOKE_OK) {

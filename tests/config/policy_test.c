@@ -35,7 +35,7 @@ static void defaults_are_those_documented_and_pass(void **state)
     assert_true(p.gpu.pipeline_cache);
     assert_string_equal(p.gpu.pipeline_cache_dir, "");
     assert_int_equal(p.routing.mode, POLICY_ROUTING_MODE_AUTO);
-    assert_int_equal(p.routing.break_even_cost, 4096);
+    assert_int_equal(p.routing.break_even_cost, 32768);
     assert_int_equal(p.batching.target_start, 65536);
     assert_int_equal(p.batching.wait_us_max, 200);
     assert_int_equal(p.limits.jobs, 65536);

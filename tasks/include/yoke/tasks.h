@@ -9,7 +9,8 @@
  *   sha256d_ragged     message, any length   -                -             32-byte digest
  *   secp256k1_verify   32-byte digest        public key span  signature span  verdict byte
  *
- * Digests are the bytes FIPS 180-4 prints (big-endian words). sha256d is SHA-256 applied twice.
+ * Digests are the bytes FIPS 180-4 prints (big-endian words). sha256d is SHA-256 applied twice. A
+ * job's cost is its items, of ragged types the 64-byte blocks of its items' messages.
  */
 #ifndef YOKE_TASKS_H
 #define YOKE_TASKS_H
