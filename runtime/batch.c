@@ -62,6 +62,7 @@ void batch_open(batch *b, const yoke_type *type, uint64_t target_cost, uint64_t 
     b->quiet_looks = 0;
     b->data_used = 0;
     b->in_place = false;
+    b->is_closed = false;
     b->num_used = 0;
     size_t at = sizeof(backend_block);
     for (uint32_t k = 0; k < type->num_inputs; k++) {
@@ -83,7 +84,7 @@ static char *batch_at(const batch *b, size_t offset)
 
 bool batch_is_full(const batch *b)
 {
-    return b->in_place || b->cost >= b->target_cost || b->num_items == b->max_items ||
+    return b->in_place || b->is_closed || b->cost >= b->target_cost || b->num_items == b->max_items ||
            b->num_claims == BATCH_CLAIMS_MAX;
 }
 
@@ -245,6 +246,13 @@ static void batch_join(batch *b, yoke_job *job, uint32_t first, uint32_t count)
     b->cost += count * job_core_of(job)->item_cost;
 }
 
+/* The job's next item does not fit: the batch goes as it is, or the item fits in none. */
+static batch_added batch_no_room(batch *b)
+{
+    b->is_closed = b->num_items > 0;
+    return b->num_items == 0 ? BATCH_TOO_LARGE : BATCH_TOOK_PART;
+}
+
 /* Claims from a job of several items; what another engine took meanwhile is not ours. */
 static batch_added batch_add_many(batch *b, yoke_job *job, region_table *regions,
                                   const region_device *device)
@@ -253,7 +261,7 @@ static batch_added batch_add_many(batch *b, yoke_job *job, region_table *regions
         uint32_t first = job_front_any(job);
         uint32_t room = batch_is_full(b) ? 0 : batch_room(b, job, first);
         if (room == 0) {
-            return b->num_items == 0 ? BATCH_TOO_LARGE : BATCH_TOOK_PART;
+            return batch_no_room(b);
         }
         uint32_t count = job_claim_front_any(job, first, room);
         if (count > 0) {
@@ -273,7 +281,7 @@ batch_added batch_add(batch *b, yoke_job *job, region_table *regions, const regi
         return batch_add_many(b, job, regions, device);
     }
     if (batch_room(b, job, 0) == 0) {
-        return b->num_items == 0 ? BATCH_TOO_LARGE : BATCH_TOOK_PART;
+        return batch_no_room(b);
     }
     batch_join(b, job, 0, 1);
     return BATCH_TOOK_ALL;

@@ -197,7 +197,7 @@ void controller_main(yoke_runtime *rt)
         controller_sleep(rt, bell, is_quiet, before.submitted);
         controller_counts now = controller_count(rt);
         if (now.at_ns - before.at_ns >= CONTROLLER_WINDOW_NS) {
-            is_quiet = now.submitted == before.submitted;
+            is_quiet = now.submitted == before.submitted && now.jobs >= now.submitted;
             spare = controller_fold(rt, spare, &before, &now);
             before = now;
         } else {

@@ -35,7 +35,8 @@
 /* Overlays yoke_job.reserved; `claims` to `params` fill the job's last cache line. */
 typedef struct __attribute__((may_alias)) job_core {
     uint64_t item_cost; /* average, at least 1; set where job_has_cost says so */
-    uint64_t unused;
+    uint32_t is_shared; /* both engines have a ticket: set before the lane's is published */
+    uint32_t unused;
     _Atomic uint64_t claims; /* front | back << 32 */
     _Atomic uint64_t pending;
     union {
@@ -94,6 +95,7 @@ static inline void job_begin_submitter(yoke_job *job)
     atomic_store_explicit(&core->pending, (uint64_t)job->num_items, memory_order_relaxed);
     atomic_store_explicit(&core->stop, YOKE_OK, memory_order_relaxed);
     core->is_run = 0;
+    core->is_shared = 0;
 }
 
 static inline yoke_status job_stop_status(yoke_job *job)

@@ -16,7 +16,7 @@ static yoke_type *lane_type_of(const yoke_job *job)
     return (yoke_type *)(uintptr_t)job->type; /* the caller's view of it is const */
 }
 
-route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning)
+route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning, size_t taken)
 {
     yoke_type *type = lane_type_of(job);
     if (type->gpu.spirv == NULL) {
@@ -29,16 +29,32 @@ route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning)
         .cost = job_core_of(job)->item_cost * job->num_items,
         .backlog = ring_count_any(&rt->inbox),
         .is_served = is_served,
-        .has_room = ring_count_any(&type->lane) < type->lane.capacity,
+        .has_room = ring_count_any(&type->lane) + taken < type->lane.capacity,
     };
     return route_decide(&input, tuning);
+}
+
+void lane_return_any(yoke_runtime *rt, yoke_job *job)
+{
+    job_core *core = job_core_of(job);
+    if (core->is_shared == 0) {
+        ready_push_any(rt, job);
+    } else if (job_finish_any(job, 1)) {
+        core->is_run = 1;
+        ready_push_any(rt, job);
+    }
 }
 
 void lane_drain_any(yoke_runtime *rt, yoke_type *type)
 {
     void *ticket;
+    bool any = false;
     while (ring_pop_any(&type->lane, &ticket, 1) > 0) {
-        ready_push_any(rt, ticket);
+        lane_return_any(rt, ticket);
+        any = true;
+    }
+    if (any) {
+        runtime_made_room_any(rt);
     }
 }
 
@@ -64,6 +80,7 @@ static bool lane_release_one(yoke_runtime *rt, yoke_job *job, route way)
         return lane_push_any(rt, job);
     }
     if (way == ROUTE_BOTH) { /* one more for the lane */
+        job_core_of(job)->is_shared = 1;
         job_add_ticket_any(job);
         if (!lane_push_any(rt, job)) {
             job_finish_any(job, 1);
@@ -82,7 +99,7 @@ void lane_release_any(yoke_runtime *rt, yoke_job *jobs)
         yoke_job *job = jobs;
         jobs = job_core_of(job)->next; /* read first: once in a lane, the job may settle */
         bool stopped = job_stop_status(job) != YOKE_OK;
-        route way = stopped ? ROUTE_CPU : lane_route_any(rt, job, &tuning);
+        route way = stopped ? ROUTE_CPU : lane_route_any(rt, job, &tuning, 0);
         any_for_gpu |= way != ROUTE_CPU;
         if (!lane_release_one(rt, job, way)) {
             *link = job;

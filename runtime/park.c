@@ -105,12 +105,16 @@ bool park_wake_one_any(park *p)
 
 void park_wake_all_any(park *p)
 {
+    bool owes = false; /* somebody may have trusted the searcher that we were for a moment */
     for (uint32_t i = 0; i < p->num_sleepers; i++) {
         park_search_worker(p); /* on behalf of the woken one */
         if (park_leave(p, i, PARK_NOTIFIED)) {
             PARK_WAKE(&p->sleepers[i].state);
         } else {
-            park_found_worker(p);
+            owes |= park_found_worker(p);
         }
+    }
+    if (owes) {
+        park_wake_one_any(p);
     }
 }

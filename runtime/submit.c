@@ -219,7 +219,7 @@ static void submit_route(submit_room *room)
             room->deferred++;
             continue;
         }
-        route way = lane_route_any(room->rt, job, tuning);
+        route way = lane_route_any(room->rt, job, tuning, room->for_gpu);
         job_core_of(job)->submit.route = way;
         room->for_cpu += way != ROUTE_GPU;
         room->for_gpu += way != ROUTE_CPU;
@@ -330,6 +330,7 @@ static void submit_publish(submit_room *room, yoke_job *job)
     route way = (route)job_core_of(job)->submit.route;
     job_add_first_ticket_submitter(job);
     if (way == ROUTE_BOTH) {
+        job_core_of(job)->is_shared = 1;
         job_add_ticket_any(job);
     }
     if (way != ROUTE_CPU && !lane_push_any(rt, job)) { /* it has filled up meanwhile */

@@ -142,10 +142,11 @@ static void submitter_leave_lanes(submitter *s)
         yoke_type *type = atomic_load(&rt->types[i]);
         s->kernels[i] = NULL;
         if (atomic_fetch_sub_explicit(&type->num_serving, 1, memory_order_seq_cst) == 1) {
-            lane_drain_any(rt, type); /* X1 */
+            atomic_thread_fence(memory_order_seq_cst); /* X1 */
+            lane_drain_any(rt, type);
         }
         if (s->held[i] != NULL) {
-            ready_push_any(rt, s->held[i]);
+            lane_return_any(rt, s->held[i]);
             s->held[i] = NULL;
         }
     }
@@ -199,7 +200,7 @@ static bool submitter_add(submitter *s, batch *b, yoke_job *job)
         }
         return true;
     case BATCH_TOO_LARGE:
-        ready_push_any(rt, job);
+        lane_return_any(rt, job);
         return true;
     case BATCH_TOOK_PART:
         s->held[b->type->index] = job;
@@ -232,7 +233,7 @@ static bool submitter_fill(submitter *s, yoke_type *type, const snapshot *tuning
     while (!batch_is_full(*open) && (job = submitter_take(s, type)) != NULL) {
         any = true;
         if (submitter_turns_away(job, now_ns)) {
-            ready_push_any(s->rt, job);
+            lane_return_any(s->rt, job);
         } else if (!submitter_add(s, *open, job)) {
             break;
         }
@@ -337,16 +338,32 @@ static bool submitter_sees_work(submitter *s)
         atomic_load(&rt->regions.num_freeing) > 0) {
         return true;
     }
-    for (uint32_t i = 0; i < num_compiled; i++) {
+    bool has_slot = submitter_free_slot(s) != NULL; /* if not, the worker that frees one wakes us */
+    for (uint32_t i = 0; i < num_compiled && has_slot; i++) {
         yoke_type *type = atomic_load_explicit(&rt->types[i], memory_order_relaxed);
-        if (s->kernels[i] != NULL && !ring_looks_empty_any(&type->lane)) {
+        if (s->kernels[i] != NULL && (s->held[i] != NULL || !ring_looks_empty_any(&type->lane))) {
             return true;
         }
     }
     return false;
 }
 
-/* Nothing to pack and nothing in flight. */
+/* Whether tickets wait in any lane, also in those that this device does not serve. */
+static bool submitter_sees_tickets(submitter *s)
+{
+    yoke_runtime *rt = s->rt;
+    uint32_t num_types = atomic_load(&rt->num_types);
+    for (uint32_t i = 0; i < num_types; i++) {
+        yoke_type *type = atomic_load(&rt->types[i]);
+        if (type->gpu.spirv != NULL && !ring_looks_empty_any(&type->lane)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nothing to pack and nothing in flight. Who trusted this searcher may have had work for another
+ * device. */
 static void submitter_park(submitter *s)
 {
     park *p = &s->rt->gpu_park;
@@ -355,10 +372,13 @@ static void submitter_park(submitter *s)
     if (submitter_sees_work(s)) {
         park_retract_worker(p, s->device.index);
     } else {
+        if (submitter_sees_tickets(s)) {
+            park_wake_one_any(p);
+        }
         park_sleep_worker(p, s->device.index);
     }
-    if (park_found_worker(p)) {
-        park_wake_one_any(p); /* it sleeps again at once if there is nothing for it */
+    if (park_found_worker(p) && submitter_sees_tickets(s)) {
+        park_wake_one_any(p);
     }
 }
 

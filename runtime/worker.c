@@ -200,19 +200,21 @@ static void worker_run_failed(yoke_worker *worker, batch *failed)
         }
     }
     atomic_store_explicit(&failed->is_free, true, memory_order_release);
+    park_wake_all_any(&worker->rt->gpu_park); /* its submitter may have no other slot */
 }
 
 /* -- finding a ticket ------------------------------------------------------------------------ */
 
-/* Runs what devices have failed; goes before everything else, for it has waited longest. */
-static void worker_take_failed(yoke_worker *worker)
+/* One batch that a device has failed; the others are left to other workers. */
+static batch *worker_take_failed(yoke_worker *worker)
 {
     batch *failed = ready_take_failed_any(worker->rt);
-    while (failed != NULL) {
-        batch *next = failed->next;
-        worker_run_failed(worker, failed);
-        failed = next;
+    for (batch *rest = failed != NULL ? failed->next : NULL; rest != NULL;) {
+        batch *next = rest->next;
+        ready_push_failed_any(worker->rt, rest);
+        rest = next;
     }
+    return failed;
 }
 
 /* A chunk from the inbox: the oldest to run, the rest into the own deque, where it can be stolen.
@@ -295,11 +297,26 @@ static bool worker_work_is_visible(yoke_runtime *rt)
     return false;
 }
 
+/* As a searcher; but who runs something is none, or nobody would be woken meanwhile. */
+static void worker_search_failed(yoke_worker *worker)
+{
+    yoke_runtime *rt = worker->rt;
+    batch *failed = worker_take_failed(worker);
+    if (failed == NULL) {
+        return;
+    }
+    if (park_found_worker(&rt->park) && worker_work_is_visible(rt)) {
+        park_wake_one_any(&rt->park);
+    }
+    worker_run_failed(worker, failed);
+    park_search_worker(&rt->park);
+}
+
 /* As a searcher: looks everywhere a few times. */
 static yoke_job *worker_search(yoke_worker *worker)
 {
     for (int round = 0; round < WORKER_SEARCH_ROUNDS; round++) {
-        worker_take_failed(worker);
+        worker_search_failed(worker);
         yoke_job *job = worker_take_ready(worker);
         job = job != NULL ? job : worker_take_inbox(worker);
         job = job != NULL ? job : worker_steal(worker);
@@ -346,7 +363,10 @@ static yoke_job *worker_take(yoke_worker *worker)
 {
     uint32_t turn = worker->turn++ % (2 * WORKER_OLDEST_FIRST);
     yoke_job *job = NULL;
-    worker_take_failed(worker);
+    batch *failed = worker_take_failed(worker); /* before all else, for it has waited longest */
+    if (failed != NULL) {
+        worker_run_failed(worker, failed);
+    }
     if (turn == 0) {
         job = deque_steal_any(&worker->tickets);
     } else if (turn != WORKER_OLDEST_FIRST) {
