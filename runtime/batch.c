@@ -84,8 +84,8 @@ static char *batch_at(const batch *b, size_t offset)
 
 bool batch_is_full(const batch *b)
 {
-    return b->in_place || b->is_closed || b->cost >= b->target_cost || b->num_items == b->max_items ||
-           b->num_claims == BATCH_CLAIMS_MAX;
+    return b->in_place || b->is_closed || b->cost >= b->target_cost ||
+           b->num_items == b->max_items || b->num_claims == BATCH_CLAIMS_MAX;
 }
 
 bool batch_is_due(const batch *b, uint64_t now_ns, uint64_t wait_ns_max, bool device_is_idle)

@@ -22,7 +22,7 @@
 
 #define BATCH_CLAIMS_MAX 4096
 #define BATCH_IN_PLACE_BYTES_MIN (256 * 1024)
-#define BATCH_QUIET_LOOKS 16 /* about 2 us */
+#define BATCH_QUIET_LOOKS 64 /* a few microseconds */
 
 typedef struct batch_claim {
     yoke_job *job;
@@ -46,7 +46,7 @@ typedef struct batch {
     size_t in_at[YOKE_INPUTS_MAX], params_at, out_at, data_at; /* offsets in the memory */
     size_t data_used;
     bool in_place;
-    bool is_closed; /* the next item does not fit */
+    bool is_closed;                                    /* the next item does not fit */
     uint64_t in_address[YOKE_INPUTS_MAX], out_address; /* if in place */
     region *used[YOKE_INPUTS_MAX + 1];                 /* if in place */
     uint32_t num_used;

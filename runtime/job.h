@@ -34,9 +34,8 @@
 
 /* Overlays yoke_job.reserved; `claims` to `params` fill the job's last cache line. */
 typedef struct __attribute__((may_alias)) job_core {
-    uint64_t item_cost; /* average, at least 1; set where job_has_cost says so */
-    uint32_t is_shared; /* both engines have a ticket: set before the lane's is published */
-    uint32_t unused;
+    uint64_t item_cost;      /* average, at least 1; set where job_has_cost says so */
+    uint64_t lane_position;  /* during yoke_submit: where its ticket goes in the lane */
     _Atomic uint64_t claims; /* front | back << 32 */
     _Atomic uint64_t pending;
     union {
@@ -47,7 +46,8 @@ typedef struct __attribute__((may_alias)) job_core {
         } submit;                      /* until it is published */
     };
     _Atomic int32_t stop;
-    uint32_t is_run; /* every item has run, on a GPU: it only has to be settled, on a worker */
+    uint16_t is_run;    /* every item has run: it only has to be settled, on a worker */
+    uint16_t is_shared; /* both engines have a ticket: set before the lane's is published */
     unsigned char params[YOKE_PARAMS_BYTES_MAX];
 } job_core;
 

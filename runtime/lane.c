@@ -2,9 +2,9 @@
  * What goes into a lane, and what of a group's released jobs does. See lane.h.
  *
  * Ordering ledger
- *   X1  a ticket in a lane against the last device leaving it    push: publish, fence (seq_cst),
- *       load num_serving    submitter: decrement num_serving (seq_cst), then drain
- *       if broken: a ticket lies in a lane that nobody looks at.
+ *   X1  a ticket in a lane against the last device leaving it    publish: the slot, fence
+ * (seq_cst), load num_serving    submitter: decrement num_serving (seq_cst), then drain if broken:
+ * a ticket lies in a lane that nobody looks at.
  */
 #include "lane.h"
 
@@ -16,7 +16,7 @@ static yoke_type *lane_type_of(const yoke_job *job)
     return (yoke_type *)(uintptr_t)job->type; /* the caller's view of it is const */
 }
 
-route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning, size_t taken)
+route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning)
 {
     yoke_type *type = lane_type_of(job);
     if (type->gpu.spirv == NULL) {
@@ -29,7 +29,7 @@ route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning, si
         .cost = job_core_of(job)->item_cost * job->num_items,
         .backlog = ring_count_any(&rt->inbox),
         .is_served = is_served,
-        .has_room = ring_count_any(&type->lane) + taken < type->lane.capacity,
+        .has_room = ring_count_any(&type->lane) < type->lane.capacity,
     };
     return route_decide(&input, tuning);
 }
@@ -45,12 +45,20 @@ void lane_return_any(yoke_runtime *rt, yoke_job *job)
     }
 }
 
+yoke_job *lane_take_any(yoke_type *type)
+{
+    void *ticket = NULL;
+    while (ticket == NULL && ring_pop_any(&type->lane, &ticket, 1) > 0) {
+    } /* past the empty tickets */
+    return ticket;
+}
+
 void lane_drain_any(yoke_runtime *rt, yoke_type *type)
 {
-    void *ticket;
+    yoke_job *job;
     bool any = false;
-    while (ring_pop_any(&type->lane, &ticket, 1) > 0) {
-        lane_return_any(rt, ticket);
+    while ((job = lane_take_any(type)) != NULL) {
+        lane_return_any(rt, job);
         any = true;
     }
     if (any) {
@@ -58,35 +66,39 @@ void lane_drain_any(yoke_runtime *rt, yoke_type *type)
     }
 }
 
-bool lane_push_any(yoke_runtime *rt, yoke_job *job)
+bool lane_reserve_any(yoke_job *job, uint64_t *position)
+{
+    return ring_reserve_any(&lane_type_of(job)->lane, 1, position);
+}
+
+void lane_give_back_any(yoke_job *job, uint64_t position)
+{
+    ring_publish_any(&lane_type_of(job)->lane, position, NULL);
+}
+
+void lane_publish_any(yoke_runtime *rt, yoke_job *job, uint64_t position)
 {
     yoke_type *type = lane_type_of(job);
-    uint64_t position;
-    if (!ring_reserve_any(&type->lane, 1, &position)) {
-        return false;
-    }
     ring_publish_any(&type->lane, position, job);
     atomic_thread_fence(memory_order_seq_cst); /* X1 */
     if (atomic_load_explicit(&type->num_serving, memory_order_relaxed) == 0) {
         lane_drain_any(rt, type);
     }
-    return true;
 }
 
 /* Tries the lane for a released job. False: its ticket is still to go to the workers. */
 static bool lane_release_one(yoke_runtime *rt, yoke_job *job, route way)
 {
-    if (way == ROUTE_GPU) {
-        return lane_push_any(rt, job);
+    uint64_t position;
+    if (way == ROUTE_CPU || !lane_reserve_any(job, &position)) {
+        return false;
     }
-    if (way == ROUTE_BOTH) { /* one more for the lane */
+    if (way == ROUTE_BOTH) {
         job_core_of(job)->is_shared = 1;
-        job_add_ticket_any(job);
-        if (!lane_push_any(rt, job)) {
-            job_finish_any(job, 1);
-        }
+        job_add_ticket_any(job); /* one for the lane, the other for the workers */
     }
-    return false;
+    lane_publish_any(rt, job, position);
+    return way == ROUTE_GPU;
 }
 
 void lane_release_any(yoke_runtime *rt, yoke_job *jobs)
@@ -99,7 +111,7 @@ void lane_release_any(yoke_runtime *rt, yoke_job *jobs)
         yoke_job *job = jobs;
         jobs = job_core_of(job)->next; /* read first: once in a lane, the job may settle */
         bool stopped = job_stop_status(job) != YOKE_OK;
-        route way = stopped ? ROUTE_CPU : lane_route_any(rt, job, &tuning, 0);
+        route way = stopped ? ROUTE_CPU : lane_route_any(rt, job, &tuning);
         any_for_gpu |= way != ROUTE_CPU;
         if (!lane_release_one(rt, job, way)) {
             *link = job;

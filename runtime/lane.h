@@ -11,12 +11,20 @@
 #include "route.h"
 #include "runtime.h"
 
-/* Where the job goes now; `taken`: tickets that are to go into lanes before it. */
-route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning, size_t taken);
+/* Where the job goes now. */
+route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning);
 
-/* Puts a ticket, counted already, into the lane of the job's type. False: it is full. The caller
- * wakes a submitter when it has put in all it has. */
-bool lane_push_any(yoke_runtime *rt, yoke_job *job);
+/* Reserves a place in the lane of the job's type. False: it is full. A place that is reserved must
+ * be published, or given back, which leaves an empty ticket there. */
+bool lane_reserve_any(yoke_job *job, uint64_t *position);
+void lane_give_back_any(yoke_job *job, uint64_t position);
+
+/* Puts the job's ticket, counted already, into its place. The caller wakes a submitter when it has
+ * put in all it has. The job may settle at once. */
+void lane_publish_any(yoke_runtime *rt, yoke_job *job, uint64_t position);
+
+/* The oldest ticket of a lane, or NULL. */
+yoke_job *lane_take_any(yoke_type *type);
 
 /* Sends jobs that a group has released, linked by job_core.next, on their ways. */
 void lane_release_any(yoke_runtime *rt, yoke_job *jobs);

@@ -205,6 +205,7 @@ typedef struct submit_room {
     size_t deferred;   /* jobs with `after`: the table of deferred jobs must have room */
     size_t for_cpu;    /* tickets for workers */
     size_t for_gpu;    /* tickets for lanes */
+    bool gpu_only;     /* the policy insists */
     bool in_deque;     /* the workers' tickets go to the calling worker's own deque */
     uint64_t position; /* else: from here on in the inbox */
 } submit_room;
@@ -213,13 +214,14 @@ typedef struct submit_room {
 static void submit_route(submit_room *room)
 {
     const snapshot *tuning = snapshot_read_begin(&room->rt->tuning);
+    room->gpu_only = tuning->mode == POLICY_ROUTING_MODE_GPU_ONLY;
     for (size_t i = 0; i < room->num_jobs; i++) {
         yoke_job *job = room->jobs[i];
         if (job->after != NULL) {
             room->deferred++;
             continue;
         }
-        route way = lane_route_any(room->rt, job, tuning, room->for_gpu);
+        route way = lane_route_any(room->rt, job, tuning);
         job_core_of(job)->submit.route = way;
         room->for_cpu += way != ROUTE_GPU;
         room->for_gpu += way != ROUTE_CPU;
@@ -242,17 +244,39 @@ static bool submit_reserve_deferred(yoke_runtime *rt, size_t count)
     return true;
 }
 
-/* Whether the lanes have room for the jobs that go nowhere else. A look, not a reservation: what
- * does not fit after all is handed to the workers. */
-static bool submit_lanes_have_room(const submit_room *room)
+/* Whether the job must go to a GPU. */
+static bool submit_insists(const submit_room *room, const yoke_job *job)
+{
+    return room->gpu_only || (job->flags & YOKE_JOB_GPU) != 0;
+}
+
+static void submit_give_back_lanes(submit_room *room, size_t num_jobs)
+{
+    for (size_t i = 0; i < num_jobs; i++) {
+        job_core *core = job_core_of(room->jobs[i]);
+        if (room->jobs[i]->after == NULL && core->submit.route != ROUTE_CPU) {
+            lane_give_back_any(room->jobs[i], core->lane_position);
+        }
+    }
+}
+
+/* A place in its lane for each job that goes to a GPU. Where the lane is full the workers take the
+ * job, unless it insists: then there is no room. */
+static bool submit_reserve_lanes(submit_room *room)
 {
     for (size_t i = 0; i < room->num_jobs && room->for_gpu > 0; i++) {
         yoke_job *job = room->jobs[i];
-        ring *lane = &((yoke_type *)(uintptr_t)job->type)->lane;
-        if (job->after == NULL && job_core_of(job)->submit.route == ROUTE_GPU &&
-            ring_count_any(lane) + room->for_gpu > lane->capacity) {
+        job_core *core = job_core_of(job);
+        if (job->after != NULL || core->submit.route == ROUTE_CPU ||
+            lane_reserve_any(job, &core->lane_position)) {
+            continue;
+        }
+        if (submit_insists(room, job)) {
+            submit_give_back_lanes(room, i);
             return false;
         }
+        room->for_cpu += core->submit.route == ROUTE_GPU;
+        core->submit.route = ROUTE_CPU;
     }
     return true;
 }
@@ -263,19 +287,23 @@ static bool submit_reserve(void *context)
     submit_room *room = context;
     yoke_runtime *rt = room->rt;
     yoke_worker *self = worker_self();
-    atomic_thread_fence(memory_order_seq_cst); /* W1: against the worker that made room */
-    if (!submit_lanes_have_room(room) || !submit_reserve_deferred(rt, room->deferred)) {
+    atomic_thread_fence(memory_order_seq_cst); /* W1: against who made room */
+    if (!submit_reserve_deferred(rt, room->deferred)) {
         return false;
     }
+    bool has_room = submit_reserve_lanes(room);
     room->in_deque =
         self != NULL && self->rt == rt && deque_space_owner(&self->tickets) >= room->for_cpu;
-    if (!room->in_deque && room->for_cpu > 0 &&
+    if (has_room && !room->in_deque && room->for_cpu > 0 &&
         !ring_reserve_any(&rt->inbox, room->for_cpu, &room->position)) {
+        submit_give_back_lanes(room, room->num_jobs);
+        has_room = false;
+    }
+    if (!has_room) {
         atomic_fetch_sub_explicit(&rt->num_deferred, (uint32_t)room->deferred,
                                   memory_order_relaxed);
-        return false;
     }
-    return true;
+    return has_room;
 }
 
 static yoke_status submit_admit(submit_room *room)
@@ -333,14 +361,10 @@ static void submit_publish(submit_room *room, yoke_job *job)
         job_core_of(job)->is_shared = 1;
         job_add_ticket_any(job);
     }
-    if (way != ROUTE_CPU && !lane_push_any(rt, job)) { /* it has filled up meanwhile */
-        if (way == ROUTE_GPU) {
-            ready_push_any(rt, job);
-        } else {
-            job_finish_any(job, 1);
-        }
+    if (way != ROUTE_CPU) {
+        lane_publish_any(rt, job, job_core_of(job)->lane_position);
     }
-    if (way != ROUTE_GPU) {
+    if (way != ROUTE_GPU) { /* of both, this is the last: its ticket keeps the job until here */
         submit_to_workers(room, job);
     }
 }

@@ -169,15 +169,15 @@ static batch *submitter_free_slot(submitter *s)
 static yoke_job *submitter_take(submitter *s, yoke_type *type)
 {
     yoke_job *job = s->held[type->index];
-    void *ticket = NULL;
     if (job != NULL) {
         s->held[type->index] = NULL;
         return job;
     }
-    if (ring_pop_any(&type->lane, &ticket, 1) > 0) {
+    job = lane_take_any(type);
+    if (job != NULL) {
         runtime_made_room_any(s->rt);
     }
-    return ticket;
+    return job;
 }
 
 /* A job that must not run is the workers' to settle. */

@@ -1,0 +1,893 @@
+/*
+ * batch.h: layouts of many types, and batches of random jobs that a made-up device reads back item
+ * by item through the block of parameters alone; when a batch takes no more and when it is due; and
+ * jobs whose own memory is used in place.
+ */
+#include "runtime/batch.h"
+
+#include "runtime/type.h"
+#include "tests/unit/testing.h"
+
+#define PAGE UINT64_C(4096)
+#define SLOT_ADDRESS (UINT64_C(1) << 40)  /* where the device sees the slot */
+#define DEVICE_OFFSET (UINT64_C(1) << 41) /* how much higher it sees imported memory */
+#define TARGET_MAX (UINT64_C(1) << 40)    /* as a policy may say */
+#define NOW UINT64_C(1000000)
+
+static batch b; /* too large for a stack */
+static yoke_type type;
+
+static yoke_status kernel(yoke_worker *worker, const yoke_claim *claim)
+{
+    (void)worker;
+    (void)claim;
+    return YOKE_OK;
+}
+
+/* A type of that shape; a 0 ends the inputs. */
+static void make_type(const uint32_t in_bytes[YOKE_INPUTS_MAX], uint32_t out_bytes,
+                      uint32_t params_bytes)
+{
+    yoke_type_desc desc = {
+        .struct_bytes = sizeof desc,
+        .name = "shape",
+        .out_bytes = out_bytes,
+        .params_bytes = params_bytes,
+        .cpu = kernel,
+    };
+    memcpy(desc.in_bytes, in_bytes, sizeof desc.in_bytes);
+    const char *what;
+    assert_int_equal(type_check(&desc, &what), YOKE_OK);
+    type_init(&type, NULL, &desc);
+}
+
+#define SHAPE(out, params, ...)                                                                    \
+    make_type((const uint32_t[YOKE_INPUTS_MAX]){__VA_ARGS__}, out, params)
+
+/* An empty batch of the type with a slot of so many bytes; end_batch gives them back. */
+static void begin_batch(size_t bytes, uint64_t target_cost)
+{
+    b.memory = (backend_memory){
+        .host = aligned_alloc(PAGE, (bytes + PAGE - 1) / PAGE * PAGE),
+        .address = SLOT_ADDRESS,
+        .bytes = bytes,
+    };
+    assert_non_null(b.memory.host);
+    memset(b.memory.host, 0xa5, bytes);
+    batch_open(&b, &type, target_cost, NOW);
+}
+
+static void end_batch(void)
+{
+    free(b.memory.host);
+}
+
+/* Makes the job as submitted, with a ticket. */
+static void begin_job(yoke_job *job, uint64_t item_cost)
+{
+    job_core *core = job_core_of(job);
+    core->item_cost = item_cost;
+    memset(core->params, 0, sizeof core->params);
+    if (job->params != NULL) {
+        memcpy(core->params, job->params, job->type->params_bytes);
+    }
+    job_begin_submitter(job);
+    job_add_first_ticket_submitter(job);
+}
+
+static batch_added add(yoke_job *job)
+{
+    return batch_add(&b, job, NULL, NULL);
+}
+
+/* -- layout ------------------------------------------------------------------------------------ */
+
+#define R YOKE_RAGGED
+
+typedef struct shape {
+    uint32_t in[YOKE_INPUTS_MAX];
+    uint32_t out, params;
+} shape;
+
+static const shape shapes[] = {
+    {{0}, 0, 0},          {{0}, 4, 0},
+    {{4}, 4, 0},          {{4}, 0, 0},
+    {{1}, 1, 0},          {{1}, 1, 1},
+    {{3}, 5, 7},          {{64}, 32, 0},
+    {{63}, 65, 31},       {{4}, 4, 32},
+    {{0}, 0, 32},         {{32, 64}, 1, 0},
+    {{1, 1, 1, 1}, 1, 1}, {{7, 11, 13, 17}, 19, 23},
+    {{80}, 32, 8},        {{1000}, 10, 0},
+    {{R}, 32, 0},         {{R}, 0, 0},
+    {{R}, 1, 1},          {{R, 4}, 8, 0},
+    {{4, R}, 8, 9},       {{R, R, R, R}, 32, 32},
+    {{R, 1, R, 3}, 5, 8}, {{33, 65, 72}, 1, 16},
+};
+
+#define NUM_SHAPES (sizeof shapes / sizeof *shapes)
+
+static void use_shape(size_t i)
+{
+    make_type(shapes[i].in, shapes[i].out, shapes[i].params);
+}
+
+/* An array of the batch must begin aligned, after `*end`, and end inside the slot. */
+static void check_array(size_t at, size_t bytes, size_t *end)
+{
+    assert_int_equal(at % 64, 0);
+    assert_true(at >= *end);
+    *end = at + bytes;
+    assert_true(*end <= b.memory.bytes);
+}
+
+static size_t stride_of_input(uint32_t k)
+{
+    return type.in_bytes[k] == R ? sizeof(backend_span) : type.in_bytes[k];
+}
+
+static void check_layout(void)
+{
+    size_t end = sizeof(backend_block), items = b.max_items;
+    size_t params_stride = (type.params_bytes + 7) / 8 * 8;
+    for (uint32_t k = 0; k < type.num_inputs; k++) {
+        check_array(b.in_at[k], items * stride_of_input(k), &end);
+    }
+    check_array(b.params_at, items * params_stride, &end);
+    check_array(b.out_at, items * type.out_bytes, &end);
+    check_array(b.data_at, 0, &end);
+    if (type.is_ragged) {
+        assert_true(b.data_at <= b.memory.bytes / 2); /* half of the slot is for the data */
+    }
+}
+
+static void every_layout_has_room_for_what_it_promises(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1024, 2048, 4096, 4096 + 1, 65536, 1 << 20, 16 << 20};
+    for (size_t i = 0; i < NUM_SHAPES; i++) {
+        use_shape(i);
+        for (size_t n = 0; n < sizeof sizes / sizeof *sizes; n++) {
+            if (batch_capacity(&type, sizes[n]) > 0) {
+                b.memory.bytes = sizes[n];
+                batch_open(&b, &type, 1, NOW);
+                assert_int_equal(b.max_items, batch_capacity(&type, sizes[n]));
+                check_layout();
+            }
+        }
+    }
+}
+
+/* What is not an item's is less than two KiB. */
+static void little_of_a_slot_is_wasted(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < NUM_SHAPES; i++) {
+        use_shape(i);
+        size_t stride = type.out_bytes + (type.params_bytes + 7) / 8 * 8, bytes = 1 << 20;
+        for (uint32_t k = 0; k < type.num_inputs; k++) {
+            stride += stride_of_input(k);
+        }
+        size_t room = type.is_ragged ? bytes / 2 : bytes;
+        if (stride > 0) {
+            assert_true((batch_capacity(&type, bytes) + 1) * stride + 2048 > room);
+        } else {
+            assert_int_equal(batch_capacity(&type, bytes), UINT32_MAX);
+        }
+    }
+}
+
+static void a_type_that_does_not_fit_has_no_capacity(void **state)
+{
+    (void)state;
+    SHAPE(4, 0, 4);
+    assert_int_equal(batch_capacity(&type, 0), 0);
+    assert_int_equal(batch_capacity(&type, sizeof(backend_block)), 0);
+    SHAPE(R - 1, 0, R - 1);
+    assert_int_equal(batch_capacity(&type, 64 << 20), 0);
+    assert_true(batch_capacity(&type, UINT64_C(9) << 30) > 0);
+    SHAPE(0, 0);
+    assert_int_equal(batch_capacity(&type, 0), 0); /* not even its block */
+    SHAPE(1, 0, 1);
+    assert_int_equal(batch_capacity(&type, SIZE_MAX / 4), UINT32_MAX);
+}
+
+/* -- what a device reads ------------------------------------------------------------------------
+ */
+
+enum { RANDOM_JOBS = 40, ITEMS_MAX = 30, SPAN_BYTES_MAX = 50 };
+
+/* A job with buffers of exactly its size, so that asan sees every byte too many. */
+typedef struct filled {
+    yoke_job job;
+    unsigned char params[YOKE_PARAMS_BYTES_MAX];
+    uint32_t num_read; /* by the device */
+} filled;
+
+static unsigned char *random_bytes(testing_random *random, size_t bytes)
+{
+    unsigned char *data = malloc(bytes);
+    for (size_t i = 0; i < bytes; i++) {
+        data[i] = (unsigned char)testing_random_next(random);
+    }
+    return data;
+}
+
+static yoke_span *random_spans(testing_random *random, uint32_t count)
+{
+    yoke_span *spans = malloc(count * sizeof *spans);
+    for (uint32_t i = 0; i < count; i++) {
+        size_t bytes = testing_random_below(random, SPAN_BYTES_MAX);
+        bytes = testing_random_below(random, 4) == 0 ? 0 : bytes;
+        spans[i] = (yoke_span){bytes > 0 ? random_bytes(random, bytes) : NULL, bytes};
+    }
+    return spans;
+}
+
+static void fill_job(filled *f, testing_random *random)
+{
+    uint32_t items = 1 + (uint32_t)testing_random_below(random, ITEMS_MAX);
+    items = testing_random_below(random, 2) == 0 ? 1 : items;
+    *f = (filled){.job = yoke_job(.type = &type, .num_items = items)};
+    for (uint32_t k = 0; k < type.num_inputs; k++) {
+        f->job.in[k] = type.in_bytes[k] == R
+                           ? (void *)random_spans(random, items)
+                           : (void *)random_bytes(random, (size_t)items * type.in_bytes[k]);
+    }
+    f->job.out = calloc(items, type.out_bytes);
+    if (testing_random_below(random, 3) > 0) { /* few values, so that neighbours often agree */
+        memset(f->params, (int)testing_random_below(random, 2) + 1, type.params_bytes);
+        f->job.params = f->params;
+    }
+    begin_job(&f->job, 1 + testing_random_below(random, 5));
+    f->job.params = NULL; /* it may go at once */
+}
+
+static void drop_job(filled *f)
+{
+    for (uint32_t k = 0; k < type.num_inputs; k++) {
+        yoke_span *spans = (yoke_span *)(uintptr_t)f->job.in[k];
+        for (uint32_t i = 0; type.in_bytes[k] == R && i < f->job.num_items; i++) {
+            free((void *)(uintptr_t)spans[i].data);
+        }
+        free(spans);
+    }
+    free(f->job.out);
+}
+
+/* Where the host sees what the device calls `address`. */
+static char *host_at(uint64_t address, uint64_t bytes)
+{
+    assert_true(address >= SLOT_ADDRESS);
+    assert_true(address - SLOT_ADDRESS + bytes <= b.memory.bytes);
+    return (char *)b.memory.host + (address - SLOT_ADDRESS);
+}
+
+static void check_input(const backend_block *block, uint32_t at, const yoke_job *job, uint32_t k,
+                        uint32_t item)
+{
+    uint64_t bytes = type.in_bytes[k];
+    if (bytes != R) {
+        const char *in = (const char *)job->in[k] + item * bytes;
+        assert_memory_equal(host_at(block->in[k] + at * bytes, bytes), in, bytes);
+        return;
+    }
+    backend_span span;
+    memcpy(&span, host_at(block->in[k] + at * sizeof span, sizeof span), sizeof span);
+    const yoke_span *in = (const yoke_span *)job->in[k] + item;
+    assert_int_equal(span.bytes, in->bytes);
+    assert_int_equal(span.address % 8, 0);
+    if (span.bytes > 0) {
+        const char *data = host_at(span.address, (span.bytes + 7) / 8 * 8);
+        assert_memory_equal(data, in->data, span.bytes);
+    }
+}
+
+/* The output of each item, told by the item itself. */
+static unsigned char output_byte(const filled *f, uint32_t item, uint32_t at)
+{
+    return (unsigned char)((uintptr_t)f / sizeof *f * 31 + item * 7 + at + 1);
+}
+
+/* As the device: reads item `at` of the batch, which is that item of the job, and writes its
+ * output. */
+static void run_item(const backend_block *block, uint32_t at, filled *f, uint32_t item)
+{
+    for (uint32_t k = 0; k < type.num_inputs; k++) {
+        check_input(block, at, &f->job, k, item);
+    }
+    if (type.params_bytes > 0) {
+        uint64_t params = block->params + (uint64_t)at * block->params_stride;
+        assert_memory_equal(host_at(params, type.params_bytes), job_core_of(&f->job)->params,
+                            type.params_bytes);
+    }
+    char *out = host_at(block->out + (uint64_t)at * type.out_bytes, type.out_bytes);
+    for (uint32_t i = 0; i < type.out_bytes; i++) {
+        out[i] = (char)output_byte(f, item, i);
+    }
+    f->num_read++;
+}
+
+static void check_output(const filled *f, uint32_t first, uint32_t count, bool is_written)
+{
+    const unsigned char *out = (unsigned char *)f->job.out + (size_t)first * type.out_bytes;
+    for (uint32_t i = 0; i < count * type.out_bytes; i++) {
+        unsigned char byte = output_byte(f, first + i / type.out_bytes, i % type.out_bytes);
+        assert_int_equal(out[i], is_written ? byte : 0);
+    }
+}
+
+/* Sends what the batch holds to the made-up device, and takes its outputs. */
+static void run_batch(void)
+{
+    uint32_t at = 0;
+    batch_seal(&b);
+    const backend_block *block = b.memory.host;
+    assert_int_equal(block->num_items, b.num_items);
+    for (uint32_t k = 0; k < type.num_inputs; k++) {
+        assert_int_equal(block->in[k] % 16, 0);
+    }
+    assert_int_equal(block->out % 16, 0);
+    assert_int_equal(block->params_stride % 8, 0);
+    for (uint32_t c = 0; c < b.num_claims; c++) {
+        for (uint32_t i = 0; i < b.claims[c].count; i++) {
+            run_item(block, at++, (filled *)(void *)b.claims[c].job, b.claims[c].first + i);
+        }
+    }
+    assert_int_equal(at, b.num_items);
+    at = 0;
+    for (uint32_t c = 0; c < b.num_claims; c++) {
+        const batch_claim *claim = &b.claims[c];
+        batch_unpack(&b, claim, at);
+        check_output((filled *)(void *)claim->job, claim->first, claim->count, true);
+        at += claim->count;
+    }
+}
+
+/* Packs all jobs into as many batches as they need. */
+static void run_jobs(filled *jobs, testing_random *random)
+{
+    uint64_t target = 1 + testing_random_below(random, 300);
+    for (int i = 0; i < RANDOM_JOBS;) {
+        batch_open(&b, &type, target, NOW);
+        batch_added added = BATCH_TOOK_ALL;
+        while (i < RANDOM_JOBS && (added = add(&jobs[i].job)) == BATCH_TOOK_ALL) {
+            i++;
+        }
+        assert_int_not_equal(added, BATCH_TOO_LARGE);
+        assert_true(added == BATCH_TOOK_ALL || b.num_items > 0);
+        run_batch();
+    }
+    for (int i = 0; i < RANDOM_JOBS; i++) {
+        assert_int_equal(jobs[i].num_read, jobs[i].job.num_items);
+        check_output(&jobs[i], 0, jobs[i].job.num_items, true);
+    }
+}
+
+static void a_device_reads_every_item_of_every_job_once_and_writes_its_output(void **state)
+{
+    (void)state;
+    static filled jobs[RANDOM_JOBS];
+    testing_random random = testing_random_of(testing_seed(), 0);
+    for (size_t round = 0; round < 20 * NUM_SHAPES; round++) {
+        static const size_t sizes[] = {5000, 20000, 200000};
+        use_shape(round % NUM_SHAPES);
+        if (shapes[round % NUM_SHAPES].in[0] == 1000 && round % 3 == 0) {
+            continue; /* too large for the smallest slot's promise of several items */
+        }
+        for (int i = 0; i < RANDOM_JOBS; i++) {
+            fill_job(&jobs[i], &random);
+        }
+        begin_batch(sizes[round % 3], 1);
+        run_jobs(jobs, &random);
+        end_batch();
+        for (int i = 0; i < RANDOM_JOBS; i++) {
+            drop_job(&jobs[i]);
+        }
+    }
+}
+
+/* -- what a batch takes ------------------------------------------------------------------------ */
+
+static uint32_t numbers_in[100000], numbers_out[100000];
+
+static yoke_job number_job(uint32_t num_items, uint64_t item_cost)
+{
+    yoke_job job =
+        yoke_job(.type = &type, .in = {numbers_in}, .out = numbers_out, .num_items = num_items);
+    begin_job(&job, item_cost);
+    return job;
+}
+
+static void a_batch_takes_items_until_their_cost_reaches_the_target(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t target, item_cost;
+        uint32_t num_items, taken;
+    } rows[] = {
+        {100, 1, 1000, 100},
+        {100, 1, 100, 100},
+        {100, 1, 99, 99},
+        {100, 3, 1000, 34}, /* 33 fall short of it */
+        {99, 3, 1000, 33},
+        {100, 60, 1000, 2},
+        {100, 100, 1000, 1},
+        {100, 101, 1000, 1},
+        {1, UINT64_C(1) << 40, 1000, 1},
+        {1, 1, 2, 1},
+    };
+    SHAPE(4, 0, 4);
+    begin_batch(1 << 20, 1);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        yoke_job job = number_job(rows[i].num_items, rows[i].item_cost);
+        batch_open(&b, &type, rows[i].target, NOW);
+        batch_added added = add(&job);
+        uint32_t taken = rows[i].taken;
+        assert_int_equal(b.num_items, taken);
+        assert_int_equal(b.cost, taken * rows[i].item_cost);
+        assert_int_equal(added, taken == rows[i].num_items ? BATCH_TOOK_ALL : BATCH_TOOK_PART);
+        assert_int_equal(batch_is_full(&b), b.cost >= rows[i].target);
+        assert_int_equal(job_unclaimed_any(&job), rows[i].num_items - taken);
+    }
+    end_batch();
+}
+
+static void a_full_batch_takes_nothing(void **state)
+{
+    (void)state;
+    SHAPE(4, 0, 4);
+    begin_batch(1 << 20, 10);
+    yoke_job job = number_job(10, 1), one = number_job(1, 1), many = number_job(2, 1);
+    assert_int_equal(add(&job), BATCH_TOOK_ALL);
+    assert_true(batch_is_full(&b));
+    assert_int_equal(add(&one), BATCH_TOOK_PART);
+    assert_int_equal(add(&many), BATCH_TOOK_PART);
+    assert_int_equal(b.num_claims, 1);
+    assert_int_equal(job_unclaimed_any(&many), 2);
+    end_batch();
+}
+
+static void a_job_is_split_over_batches_from_its_front(void **state)
+{
+    (void)state;
+    SHAPE(4, 0, 4);
+    begin_batch(4096, TARGET_MAX);
+    uint32_t capacity = b.max_items;
+    yoke_job job = number_job(3 * capacity + 5, 1);
+    for (uint32_t n = 0; n < 4; n++) {
+        batch_open(&b, &type, TARGET_MAX, NOW);
+        assert_int_equal(add(&job), n < 3 ? BATCH_TOOK_PART : BATCH_TOOK_ALL);
+        assert_int_equal(b.num_claims, 1);
+        assert_ptr_equal(b.claims[0].job, &job);
+        assert_int_equal(b.claims[0].first, n * capacity);
+        assert_int_equal(b.claims[0].count, n < 3 ? capacity : 5);
+        assert_int_equal(batch_is_full(&b), n < 3);
+    }
+    batch_open(&b, &type, TARGET_MAX, NOW);
+    assert_int_equal(add(&job), BATCH_TOOK_ALL); /* nothing is left: nothing is taken */
+    assert_int_equal(b.num_items, 0);
+    end_batch();
+}
+
+static void what_workers_claimed_from_the_back_is_not_taken(void **state)
+{
+    (void)state;
+    SHAPE(4, 0, 4);
+    begin_batch(1 << 20, TARGET_MAX);
+    yoke_job job = number_job(100, 1);
+    uint32_t first;
+    assert_int_equal(job_claim_back_any(&job, 70, &first), 70);
+    assert_int_equal(add(&job), BATCH_TOOK_ALL);
+    assert_int_equal(b.num_items, 30);
+    assert_int_equal(b.claims[0].first, 0);
+    assert_int_equal(b.claims[0].count, 30);
+    assert_int_equal(b.cost, 30);
+    end_batch();
+}
+
+static void claims_are_bounded_in_number(void **state)
+{
+    (void)state;
+    SHAPE(4, 0, 4);
+    begin_batch(1 << 20, TARGET_MAX);
+    yoke_job job;
+    for (uint32_t i = 0; i < BATCH_CLAIMS_MAX; i++) {
+        assert_false(batch_is_full(&b));
+        job = number_job(1, 1);
+        assert_int_equal(add(&job), BATCH_TOOK_ALL);
+    }
+    assert_true(batch_is_full(&b));
+    job = number_job(1, 1);
+    assert_int_equal(add(&job), BATCH_TOOK_PART);
+    assert_int_equal(b.num_claims, BATCH_CLAIMS_MAX);
+    end_batch();
+}
+
+/* -- ragged items ------------------------------------------------------------------------------ */
+
+static unsigned char bytes_of_spans[1 << 20];
+
+static void a_span_that_no_batch_can_hold_is_too_large(void **state)
+{
+    (void)state;
+    SHAPE(4, 0, R);
+    begin_batch(65536, TARGET_MAX);
+    size_t data = b.memory.bytes - b.data_at;
+    const struct {
+        uint64_t bytes;
+        batch_added added;
+    } rows[] = {
+        {data / 8 * 8, BATCH_TOOK_ALL},
+        {data / 8 * 8 + 1, BATCH_TOO_LARGE},
+        {1 << 20, BATCH_TOO_LARGE},
+        {UINT32_MAX, BATCH_TOO_LARGE},
+        {1 + (uint64_t)UINT32_MAX, BATCH_TOO_LARGE},
+        {UINT64_MAX, BATCH_TOO_LARGE},
+        {UINT64_MAX - 6, BATCH_TOO_LARGE}, /* nothing when rounded up */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (uint32_t num_items = 1; num_items <= 2; num_items++) {
+            yoke_span spans[2] = {{bytes_of_spans, rows[i].bytes}, {NULL, 0}};
+            yoke_job job =
+                yoke_job(.type = &type, .in = {spans}, .out = numbers_out, .num_items = num_items);
+            begin_job(&job, 1);
+            batch_open(&b, &type, TARGET_MAX, NOW);
+            assert_int_equal(add(&job), rows[i].added);
+            if (rows[i].added == BATCH_TOO_LARGE) {
+                assert_int_equal(b.num_items, 0);
+                assert_int_equal(job_unclaimed_any(&job), num_items);
+            }
+        }
+    }
+    end_batch();
+}
+
+static void items_before_a_large_one_are_taken_and_it_waits_for_the_next_batch(void **state)
+{
+    (void)state;
+    SHAPE(4, 0, R);
+    begin_batch(65536, TARGET_MAX);
+    size_t data = (b.memory.bytes - b.data_at) / 8 * 8;
+    yoke_span spans[4] = {
+        {bytes_of_spans, 1}, {NULL, 0}, {bytes_of_spans, data}, {bytes_of_spans, 8}};
+    yoke_job job = yoke_job(.type = &type, .in = {spans}, .out = numbers_out, .num_items = 4);
+    static const uint32_t counts[] = {2, 1, 1};
+    begin_job(&job, 1);
+    for (uint32_t n = 0, first = 0; n < 3; first += counts[n++]) {
+        batch_open(&b, &type, TARGET_MAX, NOW);
+        assert_int_equal(add(&job), n < 2 ? BATCH_TOOK_PART : BATCH_TOOK_ALL);
+        assert_int_equal(b.num_claims, 1);
+        assert_int_equal(b.claims[0].first, first);
+        assert_int_equal(b.claims[0].count, counts[n]);
+    }
+    yoke_job one = yoke_job(.type = &type, .in = {&spans[2]}, .out = numbers_out, .num_items = 1);
+    begin_job(&one, 1);
+    assert_int_equal(add(&one), BATCH_TOOK_PART); /* it would fit alone */
+    assert_int_equal(b.num_claims, 1);
+    end_batch();
+}
+
+/* -- params ------------------------------------------------------------------------------------ */
+
+static void items_share_params_until_they_differ(void **state)
+{
+    (void)state;
+    SHAPE(4, 5, 4);
+    begin_batch(65536, TARGET_MAX);
+    for (int i = 0; i < 3; i++) {
+        yoke_job job = yoke_job(.type = &type, .in = {numbers_in}, .out = numbers_out,
+                                .num_items = 2, .params = i < 2 ? "same!" : "other");
+        begin_job(&job, 1);
+        assert_int_equal(add(&job), BATCH_TOOK_ALL);
+        batch_seal(&b);
+        const backend_block *block = b.memory.host;
+        assert_int_equal(block->params_stride, i < 2 ? 0 : 8);
+        const char *params = host_at(block->params, 6 * 8);
+        assert_memory_equal(params, "same!", 5);
+        for (int item = 1; i == 2 && item < 6; item++) {
+            assert_memory_equal(params + item * 8, item < 4 ? "same!" : "other", 5);
+        }
+    }
+    batch_open(&b, &type, TARGET_MAX, NOW); /* the next batch begins anew */
+    assert_int_equal(b.params_stride, 0);
+    end_batch();
+}
+
+/* -- when it goes ------------------------------------------------------------------------------ */
+
+static void a_batch_is_due_when_told(void **state)
+{
+    (void)state;
+    enum { WAIT = 1000, LOOKS = BATCH_QUIET_LOOKS };
+    static const struct {
+        uint32_t num_items, num_claims, quiet_looks;
+        uint64_t cost, age;
+        bool is_idle, is_due;
+        uint64_t min_cost;
+    } rows[] = {
+        {0, 0, LOOKS, 0, WAIT, true, false, 0}, /* nothing to send */
+        {1, 1, 0, 1, 0, false, false, 0},
+        {1, 1, 0, 1, WAIT - 1, false, false, 0},
+        {1, 1, 0, 1, WAIT, false, true, 0}, /* old enough */
+        {1, 1, 0, 1, WAIT + 1, false, true, 0},
+        {1, 1, 0, 10, 0, false, true, 0}, /* the target */
+        {1, 1, 0, 9, 0, false, false, 0},
+        {7, 1, 0, 1, 0, false, true, 0}, /* the capacity */
+        {6, 1, 0, 1, 0, false, false, 0},
+        {1, 1, 0, 1, 0, true, false, 0}, /* the device is idle, but something has just come */
+        {1, 1, 1, 1, 0, true, true, 0},
+        {6, 1, 1, 1, 0, true, true, 0},
+        {1, 1, LOOKS, 1, 0, false, false, 0}, /* the device is busy: there is time */
+        {2, 2, 1, 2, 0, true, false, 0},
+        {2, 2, LOOKS - 1, 2, 0, true, false, 0},
+        {2, 2, LOOKS, 2, 0, true, true, 0},
+        {2, 2, LOOKS, 2, 0, false, false, 0},
+        {2, 2, 0, 2, WAIT, true, true, 0},
+        {1, 1, LOOKS, 4, 0, true, false, 5}, /* not worth the device's while */
+        {1, 1, LOOKS, 5, 0, true, true, 5},
+        {2, 2, LOOKS, 4, 0, true, false, 5},
+        {2, 2, LOOKS - 1, 5, 0, true, false, 5},
+        {2, 2, LOOKS, 5, 0, false, false, 5},
+        {1, 1, 0, 4, WAIT, true, true, 5}, /* but it does not wait for ever */
+        {7, 1, 0, 4, 0, false, true, 5},
+        {1, 1, 0, 10, 0, false, true, 20}, /* more than the target is never asked for */
+    };
+    SHAPE(4, 0, 4);
+    b.memory.bytes = 1 << 20;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        batch_open(&b, &type, 10, NOW);
+        b.max_items = 7;
+        b.num_items = rows[i].num_items;
+        b.num_claims = rows[i].num_claims;
+        b.quiet_looks = rows[i].quiet_looks;
+        b.cost = rows[i].cost;
+        b.min_cost = rows[i].min_cost;
+        if (batch_is_due(&b, NOW + rows[i].age, WAIT, rows[i].is_idle) != rows[i].is_due) {
+            fail_msg("row %zu: %d", i, !rows[i].is_due);
+        }
+    }
+    b.num_items = 1;
+    b.num_claims = 1;
+    assert_true(batch_is_due(&b, NOW, 0, false)); /* without a wait everything is due */
+}
+
+static void a_batch_is_told_to_the_device_by_its_block(void **state)
+{
+    (void)state;
+    int made_up;
+    backend_kernel *compiled = (backend_kernel *)(void *)&made_up;
+    SHAPE(4, 0, 4);
+    begin_batch(65536, TARGET_MAX);
+    b.slot = 3;
+    yoke_job job = number_job(9, 1);
+    assert_int_equal(add(&job), BATCH_TOOK_ALL);
+    batch_seal(&b);
+    backend_batch told = batch_for_device(&b, compiled);
+    assert_ptr_equal(told.kernel, compiled);
+    assert_int_equal(told.slot, 3);
+    assert_int_equal(told.num_items, 9);
+    assert_int_equal(told.block, SLOT_ADDRESS);
+    assert_ptr_equal(told.block_host, b.memory.host);
+    for (int k = 1; k < YOKE_INPUTS_MAX; k++) {
+        assert_int_equal(told.block_host->in[k], 0);
+    }
+    b.slot = 0;
+    end_batch();
+}
+
+/* -- in place ---------------------------------------------------------------------------------- */
+
+static region_table regions;
+static bool refuses;
+
+static yoke_status high_import(backend_device *device, void *host, size_t bytes,
+                               backend_memory *memory)
+{
+    (void)device;
+    if (refuses) {
+        return YOKE_UNSUPPORTED;
+    }
+    *memory = (backend_memory){host, (uintptr_t)host + DEVICE_OFFSET, bytes, NULL};
+    return YOKE_OK;
+}
+
+static void no_release(backend_device *device, backend_memory *memory)
+{
+    (void)device;
+    (void)memory;
+}
+
+static const backend_ops high_ops = {.import = high_import, .release = no_release};
+static const region_device device = {.index = 2, .ops = &high_ops};
+
+static void *libc_alloc(void *user, size_t bytes, size_t align)
+{
+    (void)user;
+    return aligned_alloc(align, (bytes + align - 1) / align * align);
+}
+
+static void libc_free(void *user, void *memory, size_t bytes)
+{
+    (void)user;
+    (void)bytes;
+    free(memory);
+}
+
+static const yoke_allocator libc_allocator = {libc_alloc, libc_free, NULL};
+
+/* Frees a region; fails if a batch still counts as its user. */
+static void free_unused(void *memory)
+{
+    region *r = region_begin_free(&regions, memory);
+    assert_non_null(r);
+    region_let_go(&regions, &device);
+    assert_true(region_is_unused(&regions, r));
+    region_unmap(&regions, &libc_allocator, r);
+}
+
+enum { PLACE_ITEMS = BATCH_IN_PLACE_BYTES_MIN / 16, PLACE_BYTES = 2 * BATCH_IN_PLACE_BYTES_MIN };
+
+/* 12 bytes in and 4 out: PLACE_ITEMS of them are just large enough. */
+typedef struct place {
+    char *in, *out;
+    yoke_job job;
+} place;
+
+static void begin_place(place *p, uint32_t num_items, size_t in_at, size_t out_at)
+{
+    refuses = false;
+    region_table_init(&regions);
+    p->in = region_alloc(&regions, &libc_allocator, PLACE_BYTES);
+    p->out = region_alloc(&regions, &libc_allocator, PLACE_BYTES);
+    SHAPE(4, 0, 12);
+    begin_batch(1 << 20, TARGET_MAX);
+    p->job = yoke_job(.type = &type, .in = {p->in + in_at}, .out = p->out + out_at,
+                      .num_items = num_items);
+    begin_job(&p->job, 1);
+}
+
+static void end_place(place *p)
+{
+    free_unused(p->in);
+    free_unused(p->out);
+    region_table_finish(&regions, &libc_allocator);
+    end_batch();
+}
+
+static void a_large_job_in_yokes_memory_is_used_in_place(void **state)
+{
+    (void)state;
+    place p;
+    begin_place(&p, PLACE_ITEMS, 0, 64);
+    assert_int_equal(batch_add(&b, &p.job, &regions, &device), BATCH_TOOK_ALL);
+    assert_true(b.in_place);
+    assert_true(batch_is_full(&b)); /* it is alone */
+    assert_true(batch_is_due(&b, NOW, 1000, false));
+    batch_seal(&b);
+    const backend_block *block = b.memory.host;
+    assert_int_equal(block->in[0], (uintptr_t)p.in + DEVICE_OFFSET);
+    assert_int_equal(block->out, (uintptr_t)p.out + 64 + DEVICE_OFFSET);
+    assert_int_equal(block->num_items, PLACE_ITEMS);
+    yoke_job one = number_job(1, 1);
+    assert_int_equal(batch_add(&b, &one, &regions, &device), BATCH_TOOK_PART);
+    memset(p.out, 7, PLACE_BYTES); /* as the device */
+    batch_unpack(&b, &b.claims[0], 0);
+    for (int i = 0; i < PLACE_BYTES; i++) {
+        assert_int_equal(p.out[i], 7);
+    }
+    region *r = region_begin_free(&regions, p.in); /* nobody may unmap it yet */
+    assert_false(region_is_unused(&regions, r));
+    batch_close(&b, &regions);
+    region_let_go(&regions, &device);
+    assert_true(region_is_unused(&regions, r));
+    region_unmap(&regions, &libc_allocator, r);
+    p.in = region_alloc(&regions, &libc_allocator, 1);
+    batch_close(&b, &regions); /* once is enough, twice does no harm */
+    end_place(&p);
+}
+
+static void parts_of_a_job_are_used_in_place_each_where_it_lies(void **state)
+{
+    (void)state;
+    place p;
+    begin_place(&p, 2 * PLACE_ITEMS, 0, 0);
+    for (uint64_t n = 0; n < 2; n++) {
+        batch_open(&b, &type, PLACE_ITEMS, NOW);
+        assert_int_equal(batch_add(&b, &p.job, &regions, &device),
+                         n == 0 ? BATCH_TOOK_PART : BATCH_TOOK_ALL);
+        assert_true(b.in_place);
+        batch_seal(&b);
+        const backend_block *block = b.memory.host;
+        assert_int_equal(block->in[0], (uintptr_t)p.in + DEVICE_OFFSET + n * PLACE_ITEMS * 12);
+        assert_int_equal(block->out, (uintptr_t)p.out + DEVICE_OFFSET + n * PLACE_ITEMS * 4);
+        batch_close(&b, &regions);
+    }
+    end_place(&p);
+}
+
+static void check_is_copied(place *p)
+{
+    static const unsigned char none[PLACE_BYTES];
+    assert_int_equal(batch_add(&b, &p->job, &regions, &device), BATCH_TOOK_ALL);
+    assert_false(b.in_place);
+    batch_seal(&b);
+    const backend_block *block = b.memory.host;
+    assert_memory_equal(host_at(block->in[0], p->job.num_items * 12), none, p->job.num_items * 12);
+    host_at(block->out, p->job.num_items * 4);
+    end_place(p); /* whatever was counted as used meanwhile has been given back */
+}
+
+static void a_job_that_is_small_or_not_aligned_is_copied(void **state)
+{
+    (void)state;
+    place p;
+    begin_place(&p, PLACE_ITEMS - 1, 0, 0);
+    check_is_copied(&p);
+    begin_place(&p, PLACE_ITEMS, 4, 0);
+    check_is_copied(&p);
+    begin_place(&p, PLACE_ITEMS, 0, 8);
+    check_is_copied(&p);
+}
+
+static void a_job_with_a_buffer_elsewhere_is_copied(void **state)
+{
+    (void)state;
+    static unsigned char elsewhere[PLACE_BYTES];
+    place p;
+    begin_place(&p, PLACE_ITEMS, 0, 0);
+    p.job.out = elsewhere;
+    check_is_copied(&p);
+    begin_place(&p, PLACE_ITEMS, 0, 0);
+    p.job.in[0] = elsewhere;
+    check_is_copied(&p);
+    begin_place(&p, PLACE_ITEMS, 0, PLACE_BYTES - PLACE_ITEMS * 4 + 16); /* its end is outside */
+    check_is_copied(&p);
+}
+
+static void a_job_that_the_device_cannot_see_is_copied(void **state)
+{
+    (void)state;
+    place p;
+    begin_place(&p, PLACE_ITEMS, 0, 0);
+    refuses = true;
+    check_is_copied(&p);
+}
+
+static void a_large_job_behind_another_one_is_copied(void **state)
+{
+    (void)state;
+    place p;
+    begin_place(&p, PLACE_ITEMS, 0, 0);
+    static unsigned char zeros[12];
+    yoke_job one = yoke_job(.type = &type, .in = {zeros}, .out = numbers_out, .num_items = 1);
+    begin_job(&one, 1);
+    assert_int_equal(batch_add(&b, &one, &regions, &device), BATCH_TOOK_ALL);
+    check_is_copied(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_layout_has_room_for_what_it_promises),
+        cmocka_unit_test(little_of_a_slot_is_wasted),
+        cmocka_unit_test(a_type_that_does_not_fit_has_no_capacity),
+        cmocka_unit_test(a_device_reads_every_item_of_every_job_once_and_writes_its_output),
+        cmocka_unit_test(a_batch_takes_items_until_their_cost_reaches_the_target),
+        cmocka_unit_test(a_full_batch_takes_nothing),
+        cmocka_unit_test(a_job_is_split_over_batches_from_its_front),
+        cmocka_unit_test(what_workers_claimed_from_the_back_is_not_taken),
+        cmocka_unit_test(claims_are_bounded_in_number),
+        cmocka_unit_test(a_span_that_no_batch_can_hold_is_too_large),
+        cmocka_unit_test(items_before_a_large_one_are_taken_and_it_waits_for_the_next_batch),
+        cmocka_unit_test(items_share_params_until_they_differ),
+        cmocka_unit_test(a_batch_is_due_when_told),
+        cmocka_unit_test(a_batch_is_told_to_the_device_by_its_block),
+        cmocka_unit_test(a_large_job_in_yokes_memory_is_used_in_place),
+        cmocka_unit_test(parts_of_a_job_are_used_in_place_each_where_it_lies),
+        cmocka_unit_test(a_job_that_is_small_or_not_aligned_is_copied),
+        cmocka_unit_test(a_job_with_a_buffer_elsewhere_is_copied),
+        cmocka_unit_test(a_job_that_the_device_cannot_see_is_copied),
+        cmocka_unit_test(a_large_job_behind_another_one_is_copied),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
