@@ -2,7 +2,7 @@
  * What goes into a lane, and what of a group's released jobs does. See lane.h.
  *
  * Ordering ledger
- *   X1  a ticket in a lane against the last device leaving it    publish: the slot, fence
+ *   X1  a ticket in a lane against the last device leaving it    fill: the slot, fence
  * (seq_cst), load num_serving    submitter: decrement num_serving (seq_cst), then drain if broken:
  * a ticket lies in a lane that nobody looks at.
  */
@@ -71,19 +71,24 @@ bool lane_reserve_any(yoke_job *job, uint64_t *position)
     return ring_reserve_any(&lane_type_of(job)->lane, 1, position);
 }
 
-void lane_give_back_any(yoke_job *job, uint64_t position)
+/* Fills a reserved place; the job may settle at once. */
+static void lane_fill(yoke_runtime *rt, yoke_type *type, uint64_t position, yoke_job *ticket)
 {
-    ring_publish_any(&lane_type_of(job)->lane, position, NULL);
-}
-
-void lane_publish_any(yoke_runtime *rt, yoke_job *job, uint64_t position)
-{
-    yoke_type *type = lane_type_of(job);
-    ring_publish_any(&type->lane, position, job);
+    ring_publish_any(&type->lane, position, ticket);
     atomic_thread_fence(memory_order_seq_cst); /* X1 */
     if (atomic_load_explicit(&type->num_serving, memory_order_relaxed) == 0) {
         lane_drain_any(rt, type);
     }
+}
+
+void lane_publish_any(yoke_runtime *rt, yoke_job *job, uint64_t position)
+{
+    lane_fill(rt, lane_type_of(job), position, job);
+}
+
+void lane_give_back_any(yoke_runtime *rt, yoke_job *job, uint64_t position)
+{
+    lane_fill(rt, lane_type_of(job), position, NULL);
 }
 
 /* Tries the lane for a released job. False: its ticket is still to go to the workers. */

@@ -17,7 +17,7 @@ route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning);
 /* Reserves a place in the lane of the job's type. False: it is full. A place that is reserved must
  * be published, or given back, which leaves an empty ticket there. */
 bool lane_reserve_any(yoke_job *job, uint64_t *position);
-void lane_give_back_any(yoke_job *job, uint64_t position);
+void lane_give_back_any(yoke_runtime *rt, yoke_job *job, uint64_t position);
 
 /* Puts the job's ticket, counted already, into its place. The caller wakes a submitter when it has
  * put in all it has. The job may settle at once. */

@@ -255,7 +255,7 @@ static void submit_give_back_lanes(submit_room *room, size_t num_jobs)
     for (size_t i = 0; i < num_jobs; i++) {
         job_core *core = job_core_of(room->jobs[i]);
         if (room->jobs[i]->after == NULL && core->submit.route != ROUTE_CPU) {
-            lane_give_back_any(room->jobs[i], core->lane_position);
+            lane_give_back_any(room->rt, room->jobs[i], core->lane_position);
         }
     }
 }
@@ -291,9 +291,13 @@ static bool submit_reserve(void *context)
     if (!submit_reserve_deferred(rt, room->deferred)) {
         return false;
     }
-    bool has_room = submit_reserve_lanes(room);
     room->in_deque =
         self != NULL && self->rt == rt && deque_space_owner(&self->tickets) >= room->for_cpu;
+    /* A look at the inbox first: places in lanes that are given back take time to go. */
+    bool has_room =
+        (room->in_deque || ring_count_any(&rt->inbox) + room->for_cpu <= rt->inbox.capacity) &&
+        submit_reserve_lanes(room);
+    room->in_deque = room->in_deque && deque_space_owner(&self->tickets) >= room->for_cpu;
     if (has_room && !room->in_deque && room->for_cpu > 0 &&
         !ring_reserve_any(&rt->inbox, room->for_cpu, &room->position)) {
         submit_give_back_lanes(room, room->num_jobs);

@@ -193,6 +193,9 @@ static bool submitter_turns_away(yoke_job *job, uint64_t now_ns)
 static bool submitter_add(submitter *s, batch *b, yoke_job *job)
 {
     yoke_runtime *rt = s->rt;
+    if (job->num_items > 1 || (job->flags & YOKE_JOB_GPU) != 0) {
+        b->min_cost = 0; /* it was worth the trip, or insists: what is left of it must not wait */
+    }
     switch (batch_add(b, job, &rt->regions, &s->device)) {
     case BATCH_TOOK_ALL:
         if (job->num_items > 1 && job_finish_any(job, 1)) {

@@ -490,7 +490,9 @@ static void every_job_settles_though_the_device_is_lost_meanwhile(void **state)
         }
         items_gpu += read_stats().items_gpu;
         assert_int_equal(read_stats().jobs_ok, PUSHERS * PUSHES);
-        assert_int_equal(ring_count_any(lane_of(twice)), 0);
+        while (ring_count_any(lane_of(twice)) > 0) { /* places given back by refused submits */
+            sched_yield();
+        }
         stop();
     }
     testing_watchdog(0);
