@@ -275,9 +275,10 @@ typedef struct yoke_options {
     uint32_t flags;       /* YOKE_SUBMIT_WAITS, YOKE_REQUIRE_GPU */
     uint32_t num_workers; /* 1 to YOKE_WORKERS_MAX; 0: the policy's, or one for each CPU this thread
                            * may run on */
-    uint32_t max_jobs;    /* jobs that wait in the runtime for a worker, and as many that wait for a
-                           * group, and for each GPU type; rounded up to a power of two; 0: the
-                           * policy's, or 65536; at most YOKE_JOBS_MAX */
+    uint32_t max_jobs;    /* jobs that wait in the runtime for a worker, as many that wait for a
+                           * group, and as many (16384 at most) of each type that wait for a GPU;
+                           * rounded up to a power of two; 0: the policy's, or 65536; at most
+                           * YOKE_JOBS_MAX */
     yoke_allocator allocator; /* all NULL: libc. Called by yoke's threads too while devices open */
     /* One line of text, no newline; on any thread, must not call the runtime. NULL: nothing is
      * logged. The library itself prints nothing. */
