@@ -401,8 +401,13 @@ typedef struct user {
     pthread_t thread;
     uint32_t index; /* the device's */
     uint64_t seed;
-    uint64_t num_used, num_refused, num_let_go;
+    _Atomic uint64_t num_used, num_refused, num_let_go;
 } user;
+
+static bool has_done_all(const user *u)
+{
+    return atomic_load(&u->num_used) > 0 && atomic_load(&u->num_let_go) > 0;
+}
 
 /* Writes where only this device writes; that crashes if the memory went away under the use. */
 static void use_a_place(user *u, testing_random *random)
@@ -461,7 +466,8 @@ static void memory_never_goes_away_under_a_device_that_uses_it(void **state)
         users[i] = (user){.index = i, .seed = seed};
         testing_start(&users[i].thread, use_places, &users[i]);
     }
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < ROUNDS || !has_done_all(&users[0]) || !has_done_all(&users[1]);
+         round++) { /* at least so often, and until both have had their turn */
         uint64_t place = testing_random_below(&random, PLACES);
         free_slowly(atomic_load(&places[place]));
         atomic_store(&places[place], alloc(REGION_BYTES));
@@ -470,8 +476,8 @@ static void memory_never_goes_away_under_a_device_that_uses_it(void **state)
     for (uint32_t i = 0; i < 2; i++) {
         testing_join(users[i].thread);
         printf("device %u: %" PRIu64 " uses, %" PRIu64 " refused, let go %" PRIu64 " times\n", i,
-               users[i].num_used, users[i].num_refused, users[i].num_let_go);
-        assert_true(users[i].num_used > 0 && users[i].num_let_go > 0);
+               atomic_load(&users[i].num_used), atomic_load(&users[i].num_refused),
+               atomic_load(&users[i].num_let_go));
         region_forget(&table, &devices[i].device, false);
         assert_true(devices[i].num_imported <= PLACES); /* the rest was released */
     }
