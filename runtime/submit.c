@@ -287,7 +287,9 @@ static bool submit_reserve(void *context)
     submit_room *room = context;
     yoke_runtime *rt = room->rt;
     yoke_worker *self = worker_self();
-    atomic_thread_fence(memory_order_seq_cst); /* W1: against who made room */
+    if (rt->submit_waits) {
+        atomic_thread_fence(memory_order_seq_cst); /* W1: against who made room */
+    }
     if (!submit_reserve_deferred(rt, room->deferred)) {
         return false;
     }
