@@ -2,6 +2,7 @@
 #include "tests/runtime/fixture.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <time.h>
 
 #include "runtime/runtime.h"
@@ -145,4 +146,49 @@ void fixture_open(fixture *f)
 yoke_status fixture_submit(fixture *f, yoke_job *job)
 {
     return yoke_submit(f->rt, &job, 1);
+}
+
+enum { FIXTURE_THREADS = 4, FIXTURE_JOBS_A_THREAD = FIXTURE_FLOOD_JOBS / FIXTURE_THREADS };
+
+typedef struct fixture_flood {
+    fixture *f;
+    uint32_t base; /* of the numbers that this thread submits */
+    pthread_t thread;
+} fixture_flood;
+
+static void *fixture_flood_run(void *argument)
+{
+    fixture_flood *flood = argument;
+    fixture *f = flood->f;
+    yoke_job *jobs = calloc(FIXTURE_JOBS_A_THREAD, sizeof *jobs);
+    uint32_t *in = calloc(FIXTURE_JOBS_A_THREAD, 4), *out = calloc(FIXTURE_JOBS_A_THREAD, 4);
+    yoke_group group = {{0}};
+    for (uint32_t i = 0; i < FIXTURE_JOBS_A_THREAD; i++) {
+        in[i] = flood->base + i;
+        jobs[i] = yoke_job(.type = f->twice, .in = {&in[i]}, .out = &out[i], .num_items = 1,
+                           .group = &group);
+        while (fixture_submit(f, &jobs[i]) == YOKE_BUSY) {
+            fixture_sleep_ms(1);
+        }
+    }
+    assert_int_equal(yoke_group_wait(f->rt, &group, YOKE_FOREVER), YOKE_OK);
+    for (uint32_t i = 0; i < FIXTURE_JOBS_A_THREAD; i++) {
+        assert_int_equal(out[i], 2 * (flood->base + i));
+    }
+    free(jobs);
+    free(in);
+    free(out);
+    return NULL;
+}
+
+void fixture_submit_from_threads(fixture *f)
+{
+    fixture_flood floods[FIXTURE_THREADS];
+    for (uint32_t t = 0; t < FIXTURE_THREADS; t++) {
+        floods[t] = (fixture_flood){.f = f, .base = t * 1000000};
+        assert_int_equal(pthread_create(&floods[t].thread, NULL, fixture_flood_run, &floods[t]), 0);
+    }
+    for (int t = 0; t < FIXTURE_THREADS; t++) {
+        pthread_join(floods[t].thread, NULL);
+    }
 }

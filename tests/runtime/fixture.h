@@ -49,6 +49,10 @@ void fixture_open(fixture *f);
 /* Submits one job. */
 yoke_status fixture_submit(fixture *f, yoke_job *job);
 
+/* Four threads submit `twice` jobs of one item, in all FIXTURE_FLOOD_JOBS; checks every result. */
+#define FIXTURE_FLOOD_JOBS 100000
+void fixture_submit_from_threads(fixture *f);
+
 /* How often misuse was found since the last call: checked builds count, others find none. */
 int fixture_misuses(void);
 #ifdef YOKE_CHECKED

@@ -454,50 +454,16 @@ static void a_kernel_may_submit(void **state)
 
 /* -- threads --------------------------------------------------------------------------------- */
 
-enum { THREADS = 4, JOBS_A_THREAD = 25000 };
-
-static void *submit_many(void *argument)
-{
-    uint32_t base = *(uint32_t *)argument;
-    yoke_job *jobs = calloc(JOBS_A_THREAD, sizeof *jobs);
-    uint32_t *in = calloc(JOBS_A_THREAD, 4), *out = calloc(JOBS_A_THREAD, 4);
-    yoke_group group = {{0}};
-    for (uint32_t i = 0; i < JOBS_A_THREAD; i++) {
-        in[i] = base + i;
-        jobs[i] = yoke_job(.type = f.twice, .in = {&in[i]}, .out = &out[i], .num_items = 1,
-                           .group = &group);
-        while (fixture_submit(&f, &jobs[i]) == YOKE_BUSY) {
-            fixture_sleep_ms(1);
-        }
-    }
-    assert_int_equal(yoke_group_wait(f.rt, &group, YOKE_FOREVER), YOKE_OK);
-    for (uint32_t i = 0; i < JOBS_A_THREAD; i++) {
-        assert_int_equal(out[i], 2 * (base + i));
-    }
-    free(jobs);
-    free(in);
-    free(out);
-    return NULL;
-}
-
 static void four_threads_submit_a_hundred_thousand_jobs(void **state)
 {
     (void)state;
-    pthread_t threads[THREADS];
-    uint32_t bases[THREADS];
-    for (uint32_t t = 0; t < THREADS; t++) {
-        bases[t] = t * 1000000;
-        pthread_create(&threads[t], NULL, submit_many, &bases[t]);
-    }
-    for (int t = 0; t < THREADS; t++) {
-        pthread_join(threads[t], NULL);
-    }
+    fixture_submit_from_threads(&f);
     yoke_stats stats = {.struct_bytes = sizeof stats};
     assert_int_equal(yoke_stats_read(f.rt, &stats), YOKE_OK);
-    assert_int_equal(stats.jobs_submitted, THREADS * JOBS_A_THREAD);
-    assert_int_equal(stats.jobs_settled, THREADS * JOBS_A_THREAD);
-    assert_int_equal(stats.jobs_ok, THREADS * JOBS_A_THREAD);
-    assert_int_equal(stats.items_run, THREADS * JOBS_A_THREAD);
+    assert_int_equal(stats.jobs_submitted, FIXTURE_FLOOD_JOBS);
+    assert_int_equal(stats.jobs_settled, FIXTURE_FLOOD_JOBS);
+    assert_int_equal(stats.jobs_ok, FIXTURE_FLOOD_JOBS);
+    assert_int_equal(stats.items_run, FIXTURE_FLOOD_JOBS);
 }
 
 int main(void)
