@@ -15,6 +15,7 @@
  */
 #include "submitter.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -278,7 +279,7 @@ static yoke_status submitter_pack(submitter *s, const snapshot *tuning, bool *an
     batch *due[BACKEND_SLOTS_MAX];
     uint32_t num_due = 0, num_types = atomic_load_explicit(&s->num_compiled, memory_order_relaxed);
     uint64_t now_ns = base_now_ns();
-    bool is_idle = s->num_in_flight == 0;
+    bool is_idle = s->num_in_flight == 0, lingers = false;
     for (uint32_t n = 0; n < num_types; n++) {
         uint32_t i = (s->first_type + n) % num_types;
         if (s->kernels[i] == NULL) {
@@ -291,11 +292,15 @@ static yoke_status submitter_pack(submitter *s, const snapshot *tuning, bool *an
             due[num_due++] = b;
             s->open[i] = NULL;
         } else if (b != NULL && is_idle) {
-            *any = true; /* look again soon */
+            lingers = true;
         }
     }
     s->first_type++;
     if (num_due == 0) {
+        if (lingers) { /* who brings more may wait for this very CPU */
+            sched_yield();
+            *any = true;
+        }
         return YOKE_OK;
     }
     *any = true;
