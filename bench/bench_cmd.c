@@ -105,19 +105,9 @@ static int bench_cmd_set(bench_cmd_options *o, int option, const char *value)
 {
     switch (option) {
     case 'e':
-        if (!start_parse_engine(value, &o->start.engine)) {
-            return cli_misuse(&bench_command, "--engine is auto, cpu or gpu, not %s", value);
-        }
-        break;
     case 'p':
-        o->start.policy = value;
-        break;
     case 'w':
-        if (!cli_parse_number(value, 1, YOKE_WORKERS_MAX, &o->start.num_workers)) {
-            return cli_misuse(&bench_command, "--workers is a number from 1 to %d, not %s",
-                              YOKE_WORKERS_MAX, value);
-        }
-        break;
+        return start_set_option(&o->start, &bench_command, option, value);
     case 'r':
         if (!cli_parse_number(value, 1, BENCH_CMD_ROUNDS_MAX, &o->rounds)) {
             return cli_misuse(&bench_command, "--rounds is a number from 1 to %d, not %s",

@@ -34,21 +34,11 @@ static int block_cmd_set(block_cmd_options *o, int option, const char *value)
 {
     switch (option) {
     case 'e':
-        if (!start_parse_engine(value, &o->start.engine)) {
-            return cli_misuse(&block_command, "--engine is auto, cpu or gpu, not %s", value);
-        }
-        break;
     case 'p':
-        o->start.policy = value;
-        break;
+    case 'w':
+        return start_set_option(&o->start, &block_command, option, value);
     case 'c':
         o->coins_path = value;
-        break;
-    case 'w':
-        if (!cli_parse_number(value, 1, YOKE_WORKERS_MAX, &o->start.num_workers)) {
-            return cli_misuse(&block_command, "--workers is a number from 1 to %d, not %s",
-                              YOKE_WORKERS_MAX, value);
-        }
         break;
     case 'r':
         if (!cli_parse_number(value, 1, BLOCK_CMD_REPEAT_MAX, &o->repeat)) {

@@ -41,7 +41,7 @@ static const yoke_allocator start_allocator = {.alloc = NULL};
 static const char *const start_engines[] = {
     [YOKE_ENGINE_AUTO] = "auto", [YOKE_ENGINE_CPU] = "cpu", [YOKE_ENGINE_GPU] = "gpu"};
 
-bool start_parse_engine(const char *text, yoke_engine *engine)
+static bool start_parse_engine(const char *text, yoke_engine *engine)
 {
     for (int i = YOKE_ENGINE_AUTO; i <= YOKE_ENGINE_GPU; i++) {
         if (strcmp(text, start_engines[i]) == 0) {
@@ -50,6 +50,21 @@ bool start_parse_engine(const char *text, yoke_engine *engine)
         }
     }
     return false;
+}
+
+int start_set_option(start_options *o, const cli_command *command, int option, const char *value)
+{
+    if (option == 'e' && !start_parse_engine(value, &o->engine)) {
+        return cli_misuse(command, "--engine is auto, cpu or gpu, not %s", value);
+    }
+    if (option == 'w' && !cli_parse_number(value, 1, YOKE_WORKERS_MAX, &o->num_workers)) {
+        return cli_misuse(command, "--workers is a number from 1 to %d, not %s", YOKE_WORKERS_MAX,
+                          value);
+    }
+    if (option == 'p') {
+        o->policy = value;
+    }
+    return CLI_DONE;
 }
 
 const char *start_engine_name(const start_options *o)

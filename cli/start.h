@@ -7,6 +7,8 @@
 
 #include <yoke/yoke.h>
 
+#include "cli/cli.h"
+
 typedef struct start_options {
     uint32_t num_workers; /* 0: the runtime's choice */
     yoke_engine engine;
@@ -22,8 +24,10 @@ typedef struct start_options {
 bool start_runtime(yoke_runtime **rt, const start_options *options, char *error,
                    size_t error_bytes);
 
-/* "auto", "cpu" or "gpu", as --engine takes them; false if it is none of them. */
-bool start_parse_engine(const char *text, yoke_engine *engine);
+/* Takes --engine ('e'), --policy ('p') or --workers ('w') of a command. CLI_DONE, or CLI_USAGE
+ * after a line on what is wrong. */
+int start_set_option(start_options *options, const cli_command *command, int option,
+                     const char *value);
 
 /* The word for what was asked for; "policy" where a policy is to say. */
 const char *start_engine_name(const start_options *options);

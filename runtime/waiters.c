@@ -52,6 +52,9 @@ void waiters_wake_bucket(waiters_bucket *bucket)
 uint64_t waiters_deadline_ns(uint64_t timeout_ns)
 {
     uint64_t deadline_ns;
+    if (timeout_ns == YOKE_FOREVER) {
+        return YOKE_FOREVER;
+    }
     bool over = __builtin_add_overflow(base_now_ns(), timeout_ns, &deadline_ns);
     return over || deadline_ns > INT64_MAX ? YOKE_FOREVER : deadline_ns;
 }
