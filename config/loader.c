@@ -22,6 +22,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LOADER_WORD(name, word) {word, POLICY_WORKERS_PINNING_##name},
+static const cyaml_strval_t loader_workers_pinning_words[] = {
+    POLICY_WORKERS_PINNING_MAP(LOADER_WORD)};
+#undef LOADER_WORD
 #define LOADER_WORD(name, word) {word, POLICY_ROUTING_MODE_##name},
 static const cyaml_strval_t loader_routing_mode_words[] = {POLICY_ROUTING_MODE_MAP(LOADER_WORD)};
 #undef LOADER_WORD

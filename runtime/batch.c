@@ -214,7 +214,7 @@ static void batch_pack_inputs(batch *b, const yoke_job *job, uint32_t first, uin
 static void batch_pack_params(batch *b, yoke_job *job, uint32_t count)
 {
     size_t stride = batch_params_stride(b->type);
-    const void *params = job_core_of(job)->params;
+    const void *params = job_params(job);
     char *packed = batch_at(b, b->params_at);
     if (b->num_items == 0) {
         memcpy(packed, params, b->type->params_bytes);

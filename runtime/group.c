@@ -44,9 +44,9 @@ void group_table_finish(group_table *table)
     }
 }
 
-void group_add_any(yoke_group *group)
+void group_add_any(yoke_group *group, uint64_t count)
 {
-    atomic_fetch_add_explicit(&group_core_of(group)->word, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&group_core_of(group)->word, count, memory_order_relaxed);
 }
 
 bool group_is_empty(const yoke_group *group)
@@ -111,21 +111,22 @@ static bool group_release(group_table *table, yoke_group *group, yoke_job **rele
     return emptied;
 }
 
-bool group_finish_any(group_table *table, yoke_group *group, yoke_status status,
-                      yoke_job **released)
+void group_fail_any(yoke_group *group, yoke_status status)
 {
-    group_core *core = group_core_of(group);
+    int32_t ok = YOKE_OK;
+    atomic_compare_exchange_strong_explicit(&group_core_of(group)->status, &ok, status,
+                                            memory_order_relaxed, memory_order_relaxed); /* G2 */
+}
+
+bool group_finish_any(group_table *table, yoke_group *group, uint64_t count, yoke_job **released)
+{
     *released = NULL;
-    if (status != YOKE_OK) {
-        int32_t ok = YOKE_OK;
-        atomic_compare_exchange_strong_explicit(&core->status, &ok, status, memory_order_relaxed,
-                                                memory_order_relaxed); /* G2 */
-    }
-    uint64_t before = atomic_fetch_sub_explicit(&core->word, 1, memory_order_seq_cst); /* G1 */
-    if (before == (GROUP_AFTER | 1)) {
+    uint64_t before = atomic_fetch_sub_explicit(&group_core_of(group)->word, count,
+                                                memory_order_seq_cst); /* G1 */
+    if (before == (GROUP_AFTER | count)) {
         return group_release(table, group, released);
     }
-    return before == 1;
+    return before == count;
 }
 
 bool group_defer_any(group_table *table, yoke_job *job)

@@ -41,17 +41,19 @@ typedef struct group_table {
 void group_table_init(group_table *table);
 void group_table_finish(group_table *table);
 
-/* One more unsettled job. */
-void group_add_any(yoke_group *group);
+/* So many more unsettled jobs. */
+void group_add_any(yoke_group *group, uint64_t count);
 
 bool group_is_empty(const yoke_group *group);
 yoke_status group_status(const yoke_group *group);
 
-/* A job of the group is settled with that status. Returns whether the group is empty now: then the
- * caller wakes its waiters, by address; the group may be gone. *released: the jobs that were
- * deferred until now, linked; those of a failed group are stopped. */
-bool group_finish_any(group_table *table, yoke_group *group, yoke_status status,
-                      yoke_job **released);
+/* A job of the group is settled with that status, which is not YOKE_OK; before it is finished. */
+void group_fail_any(yoke_group *group, yoke_status status);
+
+/* `count` jobs of the group are settled. Returns whether the group is empty now: then the caller
+ * wakes its waiters, by address; the group may be gone. *released: the jobs that were deferred
+ * until now, linked; those of a failed group are stopped. */
+bool group_finish_any(group_table *table, yoke_group *group, uint64_t count, yoke_job **released);
 
 /* Keeps a job that is otherwise ready until job->after is empty. False: it is already, and the
  * job was not taken; stopped if the group has failed. */

@@ -6,10 +6,12 @@
  *            GPUs from the front.
  *   pending  items not finished + tickets that name the job. Whoever takes it to zero settles the
  *            job; since a ticket counts, a job cannot be settled, and so freed, under a queue.
- *   stop     the first status that is not OK: of a kernel, a cancel, a deadline, a dependency, the
- *            runtime's end. Once set, whoever claims next claims all that is left and runs none.
+ *   marks    holds `stop`, the first status that is not OK: of a kernel, a cancel, a deadline, a
+ *            dependency, the runtime's end. Once set, whoever claims next claims all that is left
+ *            and runs none. Nearly always 0, and then only read.
  * A job of one item has one ticket and never a second, so its ticket is its claim: it needs neither
- * claims nor pending, and no read-modify-write.
+ * claims nor pending, and no read-modify-write. If its type has no GPU kernel and it has no params,
+ * nothing but its first two cache lines is touched, and of these only the status is written.
  *
  * Threads: *_submitter by the submitting thread, before the job is published in a queue; the claims
  * and job_add_ticket_any by a thread that holds a ticket; job_stop_any by a ticket's holder or the
@@ -21,7 +23,7 @@
  *   J2  result before the owner goes on    job_publish_status: store status (release; seq_cst where
  * W1 in waiters.h needs it)    job_status: load (seq_cst) if broken: the host sees OK before the
  * output; a waiter sleeps for ever. claims: relaxed. A claim only says who runs what; the data came
- * with the ticket (Q1, R1) and goes with pending (J1). stop: relaxed, for the same reason; a
+ * with the ticket (Q1, R1) and goes with pending (J1). marks: relaxed, for the same reason; a
  * kernel's failure is ordered by J1.
  */
 #ifndef YOKE_JOB_H
@@ -34,21 +36,16 @@
 
 /* Overlays yoke_job.reserved; `claims` to `params` fill the job's last cache line. */
 typedef struct __attribute__((may_alias)) job_core {
-    uint64_t item_cost;      /* average, at least 1; set where job_has_cost says so */
-    uint64_t lane_position;  /* during yoke_submit: where its ticket goes in the lane */
-    _Atomic uint64_t claims; /* front | back << 32 */
-    _Atomic uint64_t pending;
+    uint64_t item_cost; /* average, at least 1; set where job_is_plain does not hold */
+    uint64_t unused;
+    _Atomic uint64_t claims;  /* front | back << 32 */
+    _Atomic uint64_t pending; /* both for jobs that are not plain */
     union {
         yoke_job *next; /* in the one list the job is in: deferred, ready, completed */
-        struct {
-            yoke_status status_before; /* what to restore if the submit is refused */
-            uint32_t route;            /* a route: where the job is to go */
-        } submit;                      /* until it is published */
+        uint64_t route; /* during yoke_submit, if its type has a GPU kernel: where it is to go */
     };
-    _Atomic int32_t stop;
-    uint16_t is_run;    /* every item has run: it only has to be settled, on a worker */
-    uint16_t is_shared; /* both engines have a ticket: set before the lane's is published */
-    unsigned char params[YOKE_PARAMS_BYTES_MAX];
+    uint64_t lane_position; /* during yoke_submit: where its ticket goes in the lane */
+    unsigned char params[YOKE_PARAMS_BYTES_MAX]; /* if the job has params */
 } job_core;
 
 _Static_assert(sizeof(yoke_job) == 256, "the job's size is part of the ABI");
@@ -62,10 +59,24 @@ static inline job_core *job_core_of(yoke_job *job)
     return (job_core *)(void *)job->reserved;
 }
 
-/* Whether item_cost is set: where nothing reads it, a job's cold line is left alone. */
-static inline bool job_has_cost(const yoke_job *job)
+/* yoke_job.reserved0: */
+#define JOB_STOP UINT32_C(0xff)       /* the status that stops it, negated */
+#define JOB_IS_RUN (UINT32_C(1) << 8) /* every item has run: only to be settled, on a worker */
+#define JOB_IS_SHARED                                                                              \
+    (UINT32_C(1) << 9) /* both engines have a ticket: set before the lane's is                     \
+                        * published */
+
+/* One item, and no GPU can have it: its one ticket is all there is to know. */
+static inline bool job_is_plain(const yoke_job *job)
 {
-    return job->num_items > 1 || job->type->gpu.spirv != NULL;
+    return job->num_items == 1 && job->type->gpu.spirv == NULL;
+}
+
+/* What the kernel gets: the job's params, copied, or zeros. */
+static inline const void *job_params(const yoke_job *job)
+{
+    static const unsigned char none[YOKE_PARAMS_BYTES_MAX];
+    return job->params_bytes == 0 ? none : job_core_of((yoke_job *)(uintptr_t)job)->params;
 }
 
 /* The status field is the caller's plain enum; the runtime reads and writes it atomically. */
@@ -87,28 +98,42 @@ static inline void job_publish_status(yoke_job *job, yoke_status status)
     __atomic_store_n(&job->status, status, __ATOMIC_RELEASE); /* J2 */
 }
 
+static inline uint32_t job_marks(const yoke_job *job)
+{
+    return __atomic_load_n(&job->reserved0, __ATOMIC_RELAXED);
+}
+
+static inline void job_mark_any(yoke_job *job, uint32_t mark)
+{
+    __atomic_fetch_or(&job->reserved0, mark, __ATOMIC_RELAXED);
+}
+
 /* Before anything of it is published: no ticket yet, no failure. */
 static inline void job_begin_submitter(yoke_job *job)
 {
     job_core *core = job_core_of(job);
-    atomic_store_explicit(&core->claims, (uint64_t)job->num_items << 32, memory_order_relaxed);
-    atomic_store_explicit(&core->pending, (uint64_t)job->num_items, memory_order_relaxed);
-    atomic_store_explicit(&core->stop, YOKE_OK, memory_order_relaxed);
-    core->is_run = 0;
-    core->is_shared = 0;
+    if (job_marks(job) != 0) {
+        __atomic_store_n(&job->reserved0, 0, __ATOMIC_RELAXED);
+    }
+    if (!job_is_plain(job)) {
+        atomic_store_explicit(&core->claims, (uint64_t)job->num_items << 32, memory_order_relaxed);
+        atomic_store_explicit(&core->pending, (uint64_t)job->num_items, memory_order_relaxed);
+    }
 }
 
-static inline yoke_status job_stop_status(yoke_job *job)
+static inline yoke_status job_stop_status(const yoke_job *job)
 {
-    return (yoke_status)atomic_load_explicit(&job_core_of(job)->stop, memory_order_relaxed);
+    return (yoke_status)(-(int)(job_marks(job) & JOB_STOP));
 }
 
 /* Sets the job's failure unless there is one. */
 static inline void job_stop_any(yoke_job *job, yoke_status status)
 {
-    int32_t ok = YOKE_OK;
-    atomic_compare_exchange_strong_explicit(&job_core_of(job)->stop, &ok, status,
-                                            memory_order_relaxed, memory_order_relaxed);
+    uint32_t marks = job_marks(job);
+    while ((marks & JOB_STOP) == 0 &&
+           !__atomic_compare_exchange_n(&job->reserved0, &marks, marks | (uint32_t)(-(int)status),
+                                        false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
 }
 
 /* Items that nobody has claimed. */
@@ -170,8 +195,10 @@ static inline void job_add_ticket_any(yoke_job *job)
 /* The same for the first one, when nobody else knows the job yet. */
 static inline void job_add_first_ticket_submitter(yoke_job *job)
 {
-    atomic_store_explicit(&job_core_of(job)->pending, (uint64_t)job->num_items + 1,
-                          memory_order_relaxed);
+    if (!job_is_plain(job)) {
+        atomic_store_explicit(&job_core_of(job)->pending, (uint64_t)job->num_items + 1,
+                              memory_order_relaxed);
+    }
 }
 
 /* Gives back finished items and tickets. True: they were the last, the caller settles. */

@@ -36,11 +36,10 @@ route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning)
 
 void lane_return_any(yoke_runtime *rt, yoke_job *job)
 {
-    job_core *core = job_core_of(job);
-    if (core->is_shared == 0) {
+    if ((job_marks(job) & JOB_IS_SHARED) == 0) {
         ready_push_any(rt, job);
     } else if (job_finish_any(job, 1)) {
-        core->is_run = 1;
+        job_mark_any(job, JOB_IS_RUN);
         ready_push_any(rt, job);
     }
 }
@@ -99,7 +98,7 @@ static bool lane_release_one(yoke_runtime *rt, yoke_job *job, route way)
         return false;
     }
     if (way == ROUTE_BOTH) {
-        job_core_of(job)->is_shared = 1;
+        job_mark_any(job, JOB_IS_SHARED);
         job_add_ticket_any(job); /* one for the lane, the other for the workers */
     }
     lane_publish_any(rt, job, position);

@@ -23,6 +23,9 @@ uint64_t runtime_count(yoke_runtime *rt, stats_counter counter)
         sum += metrics_read(&rt->submitters[i]->stats, counter);
     }
     pthread_mutex_unlock(&rt->devices_lock);
+    if (counter == STATS_jobs_submitted) {
+        sum += ring_reserved_any(&rt->inbox) + ring_reserved_any(&rt->inbox_high);
+    }
     return sum;
 }
 

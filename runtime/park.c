@@ -9,10 +9,13 @@
 
 #include "base.h"
 
-/* The system calls that this file is made of, and its full fences. */
+/* The system calls that this file is made of. */
+#ifndef PARK_WAIT
 #define PARK_WAIT(word, expected) base_futex_wait(word, expected, YOKE_FOREVER)
+#endif
+#ifndef PARK_WAKE
 #define PARK_WAKE(word) base_futex_wake(word, 1)
-#define PARK_FENCE() atomic_thread_fence(memory_order_seq_cst)
+#endif
 
 enum { PARK_AWAKE, PARK_PARKED, PARK_NOTIFIED };
 
@@ -34,7 +37,7 @@ void park_announce_worker(park *p, uint32_t index)
     atomic_fetch_add_explicit(&p->num_parked, 1, memory_order_seq_cst);
     atomic_store_explicit(&p->sleepers[index].state, PARK_PARKED, memory_order_seq_cst); /* P2 */
     atomic_fetch_sub_explicit(&p->num_searching, 1, memory_order_seq_cst);               /* P3 */
-    PARK_FENCE();                                                                        /* P1 */
+    PARK_HEAVY_FENCE();                                                                  /* P1 */
 }
 
 /* A sleeper that is PARKED becomes `to`; false: somebody else was quicker. */
@@ -84,11 +87,13 @@ static bool park_notify_one(park *p)
 
 bool park_wake_one_any(park *p)
 {
-    for (;;) {
-        PARK_FENCE(); /* P1 */
-        if (atomic_load_explicit(&p->num_parked, memory_order_relaxed) == 0) {
-            return false;
-        }
+    PARK_HEAVY_FENCE(); /* P1 */
+    return park_wake_one_reserved_any(p);
+}
+
+bool park_wake_one_slow_any(park *p)
+{
+    do {
         uint32_t none = 0;
         if (!atomic_compare_exchange_strong_explicit(&p->num_searching, &none, 1,
                                                      memory_order_seq_cst, memory_order_seq_cst)) {
@@ -100,6 +105,18 @@ bool park_wake_one_any(park *p)
         /* All left the park by themselves. While we counted as a searcher another waker may have
          * trusted us, and a worker may have parked since: look again. */
         atomic_fetch_sub_explicit(&p->num_searching, 1, memory_order_seq_cst); /* P3 */
+        PARK_HEAVY_FENCE();                                                    /* P1 */
+    } while (atomic_load_explicit(&p->num_parked, memory_order_relaxed) > 0);
+    return false;
+}
+
+void park_wake_worker_any(park *p, uint32_t index)
+{
+    park_search_worker(p); /* on behalf of the woken one */
+    if (park_leave(p, index, PARK_NOTIFIED)) {
+        PARK_WAKE(&p->sleepers[index].state);
+    } else if (park_found_worker(p)) {
+        park_wake_one_any(p); /* somebody may have trusted the searcher that we were for a moment */
     }
 }
 

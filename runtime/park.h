@@ -13,8 +13,10 @@
  * Threads: *_worker(p, i) by worker i alone; *_any by any thread.
  *
  * Ordering ledger
- *   P1  work before the look at sleepers    wake_one: fence (seq_cst) after the caller's push
- *       announcement before the look at work    announce: fence (seq_cst) before the caller's look
+ *   P1  work before the look at sleepers    wake_one: fence (seq_cst) after the caller's push; or
+ *       wake_one_reserved: the caller's seq_cst read-modify-write, load num_parked (seq_cst)
+ *       announcement before the look at work    announce: add to num_parked (seq_cst), fence
+ *       (seq_cst) before the caller's look
  *       if broken: a worker parks while the ticket that should have woken it lies in a queue.
  *   P2  a parked worker is woken once    state: compare-exchange PARKED -> NOTIFIED (waker) against
  *       PARKED -> AWAKE (the worker's own retraction)
@@ -30,6 +32,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* The full fence of who parks or publishes without a read-modify-write. (Asymmetric fences, a
+ * system call here and nothing there, are not needed: the hot path announces its work by the
+ * reservation in a ring that it makes anyway.) */
+#ifndef PARK_HEAVY_FENCE
+#define PARK_HEAVY_FENCE() atomic_thread_fence(memory_order_seq_cst)
+#endif
 
 typedef struct park_sleeper {
     alignas(64) _Atomic uint32_t state; /* the futex */
@@ -57,7 +66,7 @@ static inline bool park_found_worker(park *p)
 {
     bool last = atomic_fetch_sub_explicit(&p->num_searching, 1, memory_order_seq_cst) == 1; /* P3 */
     if (last) {
-        atomic_thread_fence(memory_order_seq_cst); /* P3 */
+        PARK_HEAVY_FENCE(); /* P3 */
     }
     return last;
 }
@@ -71,8 +80,23 @@ void park_retract_worker(park *p, uint32_t index);
 /* Announced -> parked -> searching, when somebody wakes it. */
 void park_sleep_worker(park *p, uint32_t index);
 
+/* The slow half of the next: somebody is parked. */
+bool park_wake_one_slow_any(park *p);
+
+/* As park_wake_one_any, where the caller's work was announced by a seq_cst read-modify-write of
+ * something that the sleepers' look reads (R3 in ring.h): no fence is needed then (P1). */
+static inline bool park_wake_one_reserved_any(park *p)
+{
+    return atomic_load_explicit(&p->num_parked, memory_order_seq_cst) > 0 &&     /* P1 */
+           atomic_load_explicit(&p->num_searching, memory_order_seq_cst) == 0 && /* P3 */
+           park_wake_one_slow_any(p);
+}
+
 /* Wakes one worker if one is parked and none searches. True: it woke one. */
 bool park_wake_one_any(park *p);
+
+/* Wakes this worker if it is parked; as a searcher, like any. */
+void park_wake_worker_any(park *p, uint32_t index);
 
 /* Wakes all that are parked, so that they look again. A worker that counted as the last searcher
  * for a moment here owes nobody a look: those that are woken look themselves. */

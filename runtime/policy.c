@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define POLICY_WORD(name, word) word,
+static const char *const policy_workers_pinning_words[] = {POLICY_WORKERS_PINNING_MAP(POLICY_WORD)};
 static const char *const policy_routing_mode_words[] = {POLICY_ROUTING_MODE_MAP(POLICY_WORD)};
 #undef POLICY_WORD
 
@@ -53,7 +54,9 @@ const policy_section policy_sections[POLICY_NUM_SECTIONS] = {
 static const yoke_policy policy_defaults = {
     YOKE_POLICY_MAP(POLICY_NONE, POLICY_DEFAULT, POLICY_NONE)};
 
-_Static_assert(sizeof(policy_routing_mode) == sizeof(uint32_t), "policy_number reads it as one");
+_Static_assert(sizeof(policy_routing_mode) == sizeof(uint32_t) &&
+                   sizeof(policy_workers_pinning) == sizeof(uint32_t),
+               "policy_number reads them as one");
 
 void policy_default(yoke_policy *policy)
 {

@@ -30,11 +30,27 @@
     X(CPU_ONLY, "cpu_only")                                                                        \
     X(GPU_ONLY, "gpu_only")
 
+#define POLICY_WORKERS_PINNING_MAP(X)                                                              \
+    X(NONE, "none")                                                                                \
+    X(CORES, "cores")                                                                              \
+    X(NUMA, "numa")
+
 /* clang-format off */
 #define YOKE_POLICY_MAP(SECTION, KEY, END)                                                         \
     SECTION(workers, "The CPU workers")                                                            \
     KEY(workers, count, U32, 0, YOKE_WORKERS_MAX, 0, "threads", RESTART,                           \
-        "CPU workers; 0: one for each CPU")                                                        \
+        "CPU workers; 0: one for each CPU that the process may run on, within the quota of its "   \
+        "control group")                                                                           \
+    KEY(workers, pinning, ENUM, 0, POLICY_NUM_WORKERS_PINNINGS - 1, POLICY_WORKERS_PINNING_NONE,   \
+        "", RESTART,                                                                               \
+        "none: the system moves workers as it likes; cores: each is bound to a core, neighbours "  \
+        "first; numa: each to the CPUs of a NUMA node. Bound workers steal from near ones first. " \
+        "Finding the cores takes milliseconds at create, and two processes find the same ones")    \
+    KEY(workers, spin_us, U32, 0, 10000, 20, "microseconds", RESTART,                              \
+        "how long a worker with nothing to do, or a thread that waits for a job, looks again "     \
+        "before it sleeps: about what waking it takes")                                            \
+    KEY(workers, stack_kib, U32, 0, 1048576, 0, "KiB", RESTART,                                    \
+        "stack of a worker; at least 64; 0: the system's default")                                 \
     END(workers)                                                                                   \
     SECTION(gpu, "The devices")                                                                    \
     KEY(gpu, slots_in_flight, U32, 2, 16, 4, "batches", RESTART,                                   \
@@ -74,6 +90,13 @@ typedef enum policy_routing_mode {
 #undef POLICY_ENUMERATOR
         POLICY_NUM_ROUTING_MODES,
 } policy_routing_mode;
+
+typedef enum policy_workers_pinning {
+#define POLICY_ENUMERATOR(name, word) POLICY_WORKERS_PINNING_##name,
+    POLICY_WORKERS_PINNING_MAP(POLICY_ENUMERATOR)
+#undef POLICY_ENUMERATOR
+        POLICY_NUM_WORKERS_PINNINGS,
+} policy_workers_pinning;
 
 #define POLICY_FIELD_U32(section, name) uint32_t name;
 #define POLICY_FIELD_U64(section, name) uint64_t name;

@@ -20,8 +20,11 @@
  *       if broken: a consumer reads the slot before the ticket, or the job before its fields.
  *   R2  slot read before reuse    pop: store turn (release)    reserve: load turn (acquire)
  *       if broken: a producer of the next round writes over a ticket that is not yet read.
- *   tail and head are claimed by relaxed compare-exchanges: they only hand out positions, each
- *   once; R1 and R2 carry the data.
+ *   R3  work before the look at sleepers    reserve: compare-exchange of tail (seq_cst), then the
+ *       producer looks who sleeps: P1 of park.h, without a fence
+ *       if broken: a worker parks while a ticket is on its way into the ring.
+ *   head is claimed by relaxed compare-exchanges, and tail needs no more than that for the ring
+ *   itself: they only hand out positions, each once; R1 and R2 carry the data.
  */
 #ifndef YOKE_RING_H
 #define YOKE_RING_H
@@ -31,6 +34,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Whoever reserves will soon write the slots that come next, and a consumer wrote them last: they
+ * are fetched that many ahead. */
+#define RING_AHEAD 8
 
 typedef struct ring_slot {
     _Atomic uint64_t turn;
@@ -88,7 +95,9 @@ static inline bool ring_reserve_any(ring *r, uint64_t count, uint64_t *first)
         } else if (ahead > 0) { /* others have been here: tail is old */
             tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
         } else if (atomic_compare_exchange_weak_explicit(
-                       &r->tail, &tail, tail + count, memory_order_relaxed, memory_order_relaxed)) {
+                       &r->tail, &tail, tail + count, memory_order_seq_cst, memory_order_relaxed)) {
+            /* R3 */
+            __builtin_prefetch(ring_slot_at(r, tail + count + RING_AHEAD), 1);
             *first = tail;
             return true;
         }
@@ -133,6 +142,12 @@ static inline size_t ring_pop_any(ring *r, void **tickets, size_t max)
     return count;
 }
 
+/* How many positions have ever been reserved. */
+static inline uint64_t ring_reserved_any(ring *r)
+{
+    return atomic_load_explicit(&r->tail, memory_order_relaxed);
+}
+
 /* A hint: how many positions are reserved and not taken. */
 static inline uint64_t ring_count_any(ring *r)
 {
@@ -141,20 +156,19 @@ static inline uint64_t ring_count_any(ring *r)
     return tail > head ? tail - head : 0;
 }
 
-/* A hint, as deque_looks_empty_any: nothing is published at the head. It may miss what is published
- * behind a slot that is reserved only; the producer of that slot will wake somebody itself. */
+/* A hint: the oldest ticket that is not taken, or the one so many behind it, has been published. */
+static inline bool ring_has_published_any(ring *r, uint64_t behind)
+{
+    uint64_t position = atomic_load_explicit(&r->head, memory_order_relaxed) + behind;
+    return atomic_load_explicit(&ring_slot_at(r, position)->turn, memory_order_relaxed) ==
+           2 * position + 1;
+}
+
+/* A hint, as deque_looks_empty_any: nothing is reserved that is not taken. What is reserved counts
+ * as work, though it is published only a moment later: so the reservation announces it (R3). */
 static inline bool ring_looks_empty_any(ring *r)
 {
-    for (;;) {
-        uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-        uint64_t turn = atomic_load_explicit(&ring_slot_at(r, head)->turn, memory_order_acquire);
-        if (turn == 2 * head + 1) {
-            return false;
-        }
-        if (atomic_load_explicit(&r->head, memory_order_relaxed) == head) {
-            return true;
-        }
-    }
+    return ring_count_any(r) == 0;
 }
 
 #endif

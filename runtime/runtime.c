@@ -7,7 +7,6 @@
  */
 #include "runtime.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,10 +17,12 @@
 #include "job.h"
 #include "ready.h"
 #include "register.h"
+#include "run.h"
 #include "submitter.h"
 #include "worker.h"
 
 #define RUNTIME_LOG_BYTES_MAX 256
+#define RUNTIME_STACK_BYTES_MIN (64 * 1024)
 
 /* -- memory and log -------------------------------------------------------------------------- */
 
@@ -68,16 +69,6 @@ void runtime_log(const yoke_runtime *rt, yoke_log_level level, const char *forma
 
 /* -- options --------------------------------------------------------------------------------- */
 
-static uint32_t runtime_usable_cpus(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0) {
-        return 1; /* more than CPU_SETSIZE of them: the caller says how many it wants */
-    }
-    int count = CPU_COUNT(&set);
-    return count > YOKE_WORKERS_MAX ? YOKE_WORKERS_MAX : (uint32_t)count;
-}
-
 static uint32_t runtime_round_up_to_power_of_two(uint32_t value)
 {
     uint32_t power = 1;
@@ -111,7 +102,7 @@ static void runtime_choose_policy(yoke_policy *policy, const yoke_options *optio
     if (options->num_workers != 0) {
         policy->workers.count = options->num_workers;
     } else if (policy->workers.count == 0) {
-        policy->workers.count = runtime_usable_cpus();
+        policy->workers.count = topology_default_workers();
     }
     if (options->max_jobs != 0) {
         policy->limits.jobs = options->max_jobs;
@@ -144,6 +135,11 @@ static size_t runtime_sleepers_bytes(const yoke_runtime *rt)
     return rt->num_workers * sizeof(park_sleeper);
 }
 
+static size_t runtime_frames_bytes(const yoke_runtime *rt)
+{
+    return rt->num_workers * FRAMES_ARRAY * sizeof(yoke_frame);
+}
+
 static size_t runtime_workers_bytes(const yoke_runtime *rt)
 {
     return rt->num_workers * sizeof(yoke_worker);
@@ -167,6 +163,30 @@ static void runtime_backend_log(void *user, yoke_log_level level, const char *li
     runtime_log(user, level, "%s", line);
 }
 
+static void runtime_free_queues(yoke_runtime *rt)
+{
+    runtime_free(rt, rt->inbox.slots, runtime_slots_bytes(rt));
+    runtime_free(rt, rt->inbox_high.slots, runtime_slots_bytes(rt));
+    runtime_free(rt, rt->park.sleepers, runtime_sleepers_bytes(rt));
+    runtime_free(rt, rt->frames, runtime_frames_bytes(rt));
+    runtime_free(rt, rt->workers, runtime_workers_bytes(rt));
+}
+
+static yoke_status runtime_init_topology(yoke_runtime *rt)
+{
+    _Static_assert((int)TOPOLOGY_NONE == POLICY_WORKERS_PINNING_NONE &&
+                       (int)TOPOLOGY_CORES == POLICY_WORKERS_PINNING_CORES &&
+                       (int)TOPOLOGY_NUMA == POLICY_WORKERS_PINNING_NUMA,
+                   "the policy's words are the topology's");
+    topology_pinning pinning = (topology_pinning)rt->policy.workers.pinning;
+    yoke_status status = topology_init(&rt->topology, &rt->allocator, pinning, rt->num_workers);
+    if (status == YOKE_SYSTEM) {
+        runtime_log(rt, YOKE_LOG_WARNING, "the machine's cores cannot be read: nothing is pinned");
+        status = topology_init(&rt->topology, &rt->allocator, TOPOLOGY_NONE, rt->num_workers);
+    }
+    return status;
+}
+
 /* Everything but the threads; rt is zeroed but for its allocator. */
 static yoke_status runtime_init(yoke_runtime *rt, const yoke_options *options,
                                 const backend_ops *const *backends)
@@ -176,23 +196,31 @@ static yoke_status runtime_init(yoke_runtime *rt, const yoke_options *options,
     bool cpu_only = rt->policy.routing.mode == POLICY_ROUTING_MODE_CPU_ONLY;
     rt->num_workers = rt->policy.workers.count;
     rt->max_jobs = runtime_round_up_to_power_of_two(rt->policy.limits.jobs);
+    rt->spin_ns = rt->policy.workers.spin_us * UINT64_C(1000);
     rt->submit_waits = (options->flags & YOKE_SUBMIT_WAITS) != 0;
     rt->log = options->log;
     rt->log_user = options->log_user;
     rt->backends = cpu_only ? no_backends : backends;
     rt->backend_host = (backend_host){rt->allocator, runtime_backend_log, rt};
 
-    ring_slot *slots = runtime_alloc(rt, runtime_slots_bytes(rt));
-    park_sleeper *sleepers = runtime_alloc(rt, runtime_sleepers_bytes(rt));
+    rt->inbox.slots = runtime_alloc(rt, runtime_slots_bytes(rt));
+    rt->inbox_high.slots = runtime_alloc(rt, runtime_slots_bytes(rt));
+    rt->park.sleepers = runtime_alloc(rt, runtime_sleepers_bytes(rt));
+    rt->frames = runtime_alloc(rt, runtime_frames_bytes(rt));
     rt->workers = runtime_alloc(rt, runtime_workers_bytes(rt));
-    if (slots == NULL || sleepers == NULL || rt->workers == NULL) {
-        runtime_free(rt, slots, runtime_slots_bytes(rt));
-        runtime_free(rt, sleepers, runtime_sleepers_bytes(rt));
-        runtime_free(rt, rt->workers, runtime_workers_bytes(rt));
+    if (rt->inbox.slots == NULL || rt->inbox_high.slots == NULL || rt->park.sleepers == NULL ||
+        rt->frames == NULL || rt->workers == NULL) {
+        runtime_free_queues(rt);
         return YOKE_NO_MEMORY;
     }
-    ring_init(&rt->inbox, slots, rt->max_jobs);
-    park_init(&rt->park, sleepers, rt->num_workers);
+    yoke_status status = runtime_init_topology(rt);
+    if (status != YOKE_OK) {
+        runtime_free_queues(rt);
+        return status;
+    }
+    ring_init(&rt->inbox, rt->inbox.slots, rt->max_jobs);
+    ring_init(&rt->inbox_high, rt->inbox_high.slots, rt->max_jobs);
+    park_init(&rt->park, rt->park.sleepers, rt->num_workers);
     park_init(&rt->gpu_park, rt->gpu_sleepers, YOKE_DEVICES_MAX);
     waiters_init(&rt->waiters);
     completion_init(&rt->completion);
@@ -202,7 +230,7 @@ static yoke_status runtime_init(yoke_runtime *rt, const yoke_options *options,
     pthread_mutex_init(&rt->types_lock, NULL);
     pthread_mutex_init(&rt->devices_lock, NULL);
     for (uint32_t i = 0; i < rt->num_workers; i++) {
-        worker_init(&rt->workers[i], rt, i);
+        worker_init(&rt->workers[i], rt, i, rt->frames + i * (size_t)FRAMES_ARRAY);
     }
     return YOKE_OK;
 }
@@ -218,9 +246,8 @@ static void runtime_finish(yoke_runtime *rt)
     region_table_finish(&rt->regions, &rt->allocator);
     group_table_finish(&rt->groups);
     completion_finish(&rt->completion);
-    runtime_free(rt, rt->inbox.slots, runtime_slots_bytes(rt));
-    runtime_free(rt, rt->park.sleepers, runtime_sleepers_bytes(rt));
-    runtime_free(rt, rt->workers, runtime_workers_bytes(rt));
+    topology_finish(&rt->topology, &rt->allocator);
+    runtime_free_queues(rt);
 }
 
 static void *runtime_worker_thread(void *argument)
@@ -235,13 +262,29 @@ static void *runtime_controller_thread(void *argument)
     return NULL;
 }
 
-static int runtime_start_thread(pthread_t *thread, void *(*body)(void *), void *argument,
-                                const char *name)
+static int runtime_start_thread(pthread_t *thread, const pthread_attr_t *attributes,
+                                void *(*body)(void *), void *argument, const char *name)
 {
-    int error = pthread_create(thread, NULL, body, argument);
+    int error = pthread_create(thread, attributes, body, argument);
     if (error == 0) {
         pthread_setname_np(*thread, name);
     }
+    return error;
+}
+
+/* A worker's stack: the policy's size, or the system's; it learns which. */
+static int runtime_choose_stack(yoke_runtime *rt, pthread_attr_t *attributes)
+{
+    int error = pthread_attr_init(attributes);
+    if (error != 0) {
+        return error;
+    }
+    size_t wanted = rt->policy.workers.stack_kib * (size_t)1024;
+    if (wanted != 0) {
+        wanted = wanted < RUNTIME_STACK_BYTES_MIN ? RUNTIME_STACK_BYTES_MIN : wanted;
+        error = pthread_attr_setstacksize(attributes, wanted);
+    }
+    pthread_attr_getstacksize(attributes, &rt->stack_bytes);
     return error;
 }
 
@@ -251,18 +294,27 @@ static yoke_status runtime_start_threads(yoke_runtime *rt, uint32_t *num_started
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited: the host keeps its signals */
-    int error = 0;
+    pthread_attr_t attributes;
     *num_started = 0;
+    int error = runtime_choose_stack(rt, &attributes);
     while (error == 0 && *num_started < rt->num_workers) {
         yoke_worker *worker = &rt->workers[*num_started];
         char name[32];
         snprintf(name, sizeof name, "yoke-w%u", (unsigned)worker->index);
-        error = runtime_start_thread(&worker->thread, runtime_worker_thread, worker, name);
+        error =
+            runtime_start_thread(&worker->thread, &attributes, runtime_worker_thread, worker, name);
         *num_started += error == 0;
+        if (error == 0 &&
+            topology_bind_any(&rt->topology, worker->index, worker->thread) != YOKE_OK) {
+            runtime_log(rt, YOKE_LOG_WARNING, "worker %u cannot be pinned",
+                        (unsigned)worker->index);
+        }
     }
     if (error == 0) {
-        error = runtime_start_thread(&rt->controller, runtime_controller_thread, rt, "yoke-ctl");
+        error =
+            runtime_start_thread(&rt->controller, NULL, runtime_controller_thread, rt, "yoke-ctl");
     }
+    pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0) {
         runtime_log(rt, YOKE_LOG_ERROR, "a thread did not start, after %u of %u workers: %s",
@@ -358,7 +410,10 @@ static void runtime_cancel_jobs(yoke_runtime *rt, yoke_job *job)
 {
     while (job != NULL) {
         yoke_job *next = job_core_of(job)->next;
-        worker_run(&rt->workers[0], job); /* the runtime is stopping: it runs no item */
+        run_ticket(&rt->workers[0], job); /* the runtime is stopping: it runs no item */
+        if (rt->workers[0].held.group != NULL) {
+            settle_tell(rt, &rt->workers[0].held);
+        }
         job = next;
     }
 }

@@ -6,6 +6,8 @@
 
 #include <pthread.h>
 
+#include <yoke/fork.h>
+
 #include "backends/backend.h"
 #include "base.h"
 #include "completion.h"
@@ -15,6 +17,7 @@
 #include "ring.h"
 #include "snapshot.h"
 #include "stats.h"
+#include "topology.h"
 #include "waiters.h"
 
 #define RUNTIME_BACKENDS_MAX 4
@@ -24,6 +27,7 @@ struct submitter;
 
 struct yoke_runtime {
     ring inbox;                                          /* tickets from host threads */
+    ring inbox_high;                                     /* the same, of high priority */
     park park;                                           /* workers that sleep */
     _Alignas(BASE_LINE_BYTES) _Atomic(yoke_job *) ready; /* handed to the workers, newest first */
     _Atomic(struct batch *) failed; /* batches that the workers run again, newest first */
@@ -32,8 +36,12 @@ struct yoke_runtime {
     _Atomic bool leaving;           /* set once, after it: workers end when nothing is left */
     uint32_t num_workers;
     uint32_t max_jobs;
+    uint64_t spin_ns;   /* how long who has nothing to do looks again before it sleeps */
+    size_t stack_bytes; /* a worker's */
+    yoke_frame *frames; /* FRAMES_ARRAY for each worker */
     bool submit_waits;
     yoke_worker *workers;
+    topology topology; /* what workers are bound to, and whom they steal from first */
     waiters waiters;
     completion completion;
     stats host_stats; /* counted by host threads */
@@ -68,6 +76,12 @@ struct yoke_runtime {
     void *log_user;
 };
 
+/* A hint: a ticket of high priority waits. */
+static inline bool runtime_has_high_any(yoke_runtime *rt)
+{
+    return ring_count_any(&rt->inbox_high) > 0;
+}
+
 static inline bool runtime_is_stopping(yoke_runtime *rt)
 {
     return atomic_load_explicit(&rt->stopping, memory_order_acquire);
@@ -90,7 +104,8 @@ void runtime_free(yoke_runtime *rt, void *memory, size_t bytes);
 __attribute__((format(printf, 3, 4))) void runtime_log(const yoke_runtime *rt, yoke_log_level level,
                                                        const char *format, ...);
 
-/* A counter of all threads, added up. */
+/* A counter of all threads, added up. Of jobs_submitted: the places ever reserved in the inboxes,
+ * and what was counted of the jobs that have none there. */
 uint64_t runtime_count(yoke_runtime *rt, stats_counter counter);
 
 /* yoke_create with other backends than this build's; for tests. */

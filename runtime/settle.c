@@ -23,10 +23,12 @@ static void settle_count(stats *s, yoke_status status)
     }
 }
 
-static void settle_in_group(yoke_runtime *rt, yoke_group *group, yoke_status status)
+void settle_tell(yoke_runtime *rt, settle_held *held)
 {
+    yoke_group *group = held->group;
     yoke_job *released;
-    if (group_finish_any(&rt->groups, group, status, &released)) {
+    held->group = NULL;
+    if (group_finish_any(&rt->groups, group, held->count, &released)) {
         waiters_wake(&rt->waiters, group);
     }
     if (released != NULL) {
@@ -40,7 +42,27 @@ static void settle_in_group(yoke_runtime *rt, yoke_group *group, yoke_status sta
     }
 }
 
-void settle(yoke_runtime *rt, stats *counters, yoke_job *job, yoke_status status)
+static void settle_in_group(yoke_runtime *rt, settle_held *held, yoke_group *group,
+                            yoke_status status)
+{
+    settle_held now = {0};
+    held = held != NULL ? held : &now;
+    if (status != YOKE_OK) {
+        group_fail_any(group, status);
+    }
+    if (held->group != group) {
+        if (held->group != NULL) {
+            settle_tell(rt, held);
+        }
+        *held = (settle_held){group, 0};
+    }
+    held->count++;
+    if (held == &now) {
+        settle_tell(rt, held);
+    }
+}
+
+void settle(yoke_runtime *rt, stats *counters, settle_held *held, yoke_job *job, yoke_status status)
 {
     void (*done)(yoke_job *) = job->done;
     yoke_group *group = job->group;
@@ -51,7 +73,7 @@ void settle(yoke_runtime *rt, stats *counters, yoke_job *job, yoke_status status
         done(job);
     } else if (group != NULL) {
         job_publish_status(job, status);
-        settle_in_group(rt, group, status);
+        settle_in_group(rt, held, group, status);
     } else if ((job->flags & YOKE_JOB_REAP) != 0) {
         job_publish_status(job, status);
         completion_push_any(&rt->completion, job);

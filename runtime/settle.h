@@ -11,7 +11,20 @@
 
 #include "runtime.h"
 
-/* counters: the calling thread's. */
-void settle(yoke_runtime *rt, stats *counters, yoke_job *job, yoke_status status);
+/* Jobs that are settled, but not yet counted out of their group: telling it costs a
+ * read-modify-write that workers and submitting threads compete for, so a worker tells it of many
+ * jobs at once. Only as long as the next job it runs is of that group too, for then the group
+ * cannot become empty before; so nobody waits longer for it. */
+typedef struct settle_held {
+    yoke_group *group; /* NULL: nothing is held */
+    uint64_t count;
+} settle_held;
+
+/* counters: the calling thread's. held: the calling worker's; NULL: groups are told at once. */
+void settle(yoke_runtime *rt, stats *counters, settle_held *held, yoke_job *job,
+            yoke_status status);
+
+/* Tells the group that something is held for; the group may be gone after it. */
+void settle_tell(yoke_runtime *rt, settle_held *held);
 
 #endif

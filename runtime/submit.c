@@ -7,10 +7,10 @@
  *
  * From a worker the tickets go to its own deque, or to the inbox if that is full.
  */
-#include "submit.h"
 
 #include <string.h>
 
+#include "check.h"
 #include "controller.h"
 #include "job.h"
 #include "lane.h"
@@ -18,215 +18,121 @@
 #include "register.h"
 #include "worker.h"
 
-#define SUBMIT_KNOWN_FLAGS ((uint32_t)(YOKE_JOB_CPU | YOKE_JOB_GPU | YOKE_JOB_REAP))
-
-/* -- checking -------------------------------------------------------------------------------- */
-
-typedef struct submit_range {
-    uintptr_t begin, end;
-} submit_range;
-
-/* False: it would wrap round the address space. */
-static bool submit_range_of(const void *data, uint64_t bytes, submit_range *range)
-{
-    range->begin = (uintptr_t)data;
-    return !__builtin_add_overflow(range->begin, bytes, &range->end);
-}
-
-static bool submit_overlap(submit_range a, submit_range b)
-{
-    return a.begin < a.end && b.begin < b.end && a.begin < b.end && b.begin < a.end;
-}
-
-/* Adds up the bytes of a ragged input. NULL: all is well. */
-static const char *submit_check_spans(const yoke_span *spans, uint32_t num_items, submit_range out,
-                                      uint64_t *bytes)
-{
-    for (uint32_t i = 0; i < num_items; i++) {
-        submit_range range;
-        if (spans[i].data == NULL && spans[i].bytes != 0) {
-            return "a span without data";
-        }
-        if (!submit_range_of(spans[i].data, spans[i].bytes, &range)) {
-            return "a span is too long";
-        }
-        if (submit_overlap(range, out)) {
-            return "an input overlaps the output";
-        }
-        if (__builtin_add_overflow(*bytes, spans[i].bytes, bytes)) {
-            *bytes = UINT64_MAX;
-        }
-    }
-    return NULL;
-}
-
-static const char *submit_check_buffers(const yoke_job *job, uint64_t *ragged_bytes)
-{
-    const yoke_type *type = job->type;
-    submit_range out, in;
-    uint64_t out_bytes = (uint64_t)job->num_items * type->out_bytes;
-    if (out_bytes > 0 && job->out == NULL) {
-        return "no output";
-    }
-    if (!submit_range_of(job->out, out_bytes, &out)) {
-        return "the output is too long";
-    }
-    for (uint32_t k = 0; k < YOKE_INPUTS_MAX; k++) {
-        if ((job->in[k] != NULL) != (k < type->num_inputs)) {
-            return k < type->num_inputs ? "an input is missing" : "an input too many";
-        }
-        if (k >= type->num_inputs) {
-            continue;
-        }
-        bool ragged = type->in_bytes[k] == YOKE_RAGGED;
-        uint64_t stride = ragged ? sizeof(yoke_span) : type->in_bytes[k];
-        if (!submit_range_of(job->in[k], job->num_items * stride, &in)) {
-            return "an input is too long";
-        }
-        if (submit_overlap(in, out)) {
-            return "an input overlaps the output";
-        }
-        const char *what =
-            ragged ? submit_check_spans(job->in[k], job->num_items, out, ragged_bytes) : NULL;
-        if (what != NULL) {
-            return what;
-        }
-    }
-    return NULL;
-}
-
-static const char *submit_check_fields(const yoke_runtime *rt, const yoke_job *job)
-{
-    uint32_t both = YOKE_JOB_CPU | YOKE_JOB_GPU;
-    if (job->struct_bytes < sizeof(yoke_job)) {
-        return "struct_bytes is not set";
-    }
-    if (job->type == NULL || job->type->rt != rt) {
-        return "the type is not of this runtime";
-    }
-    if (job->num_items == 0) {
-        return "no items";
-    }
-    if ((job->flags & both) == both) {
-        return "both CPU and GPU only";
-    }
-    if ((job->done != NULL) + (job->group != NULL) + ((job->flags & YOKE_JOB_REAP) != 0) > 1) {
-        return "more than one of done, group and YOKE_JOB_REAP";
-    }
-    if (job->group != NULL && job->group == job->after) {
-        return "after its own group";
-    }
-    if (job->params_bytes != (job->params != NULL ? job->type->params_bytes : 0)) {
-        return "params_bytes is not the type's";
-    }
-    if (job_status(job) == YOKE_PENDING) {
-        return "submitted already";
-    }
-    return NULL;
-}
-
-yoke_status submit_check(const yoke_runtime *rt, const yoke_job *job, uint64_t *cost,
-                         const char **what)
-{
-    uint64_t ragged_bytes = 0;
-    *what = job == NULL ? "no job" : submit_check_fields(rt, job);
-    if (*what == NULL) {
-        *what = submit_check_buffers(job, &ragged_bytes);
-    }
-    if (*what != NULL) {
-        return YOKE_INVALID;
-    }
-    if ((job->flags & YOKE_JOB_GPU) != 0 && atomic_load(&job->type->num_serving) == 0) {
-        *what = "no device is ready for the type";
-        return YOKE_NO_DEVICE;
-    }
-    if ((job->flags & ~SUBMIT_KNOWN_FLAGS) != 0 || job->resident[0] != NULL ||
-        job->resident[1] != NULL || job->resident[2] != NULL || job->resident[3] != NULL) {
-        *what = "a flag or a resident that this version does not know";
-        return YOKE_UNSUPPORTED;
-    }
-    *cost = job->cost != 0            ? job->cost
-            : job->type->cost != NULL ? job->type->cost(job)
-                                      : ragged_bytes;
-    if (*cost == 0) {
-        *cost = job->num_items;
-    }
-    return YOKE_OK;
-}
-
 /* -- admitting ------------------------------------------------------------------------------- */
+
+/* While its submit may still be refused, the status of a job that came with others is this and what
+ * it was before: so a job that is in the array twice is found. */
+#define SUBMIT_MARK 0x1000
+
+/* How many jobs ahead their memory is fetched. */
+#define SUBMIT_AHEAD 8
 
 static void submit_unmark(yoke_job *const *jobs, size_t num_jobs)
 {
     for (size_t i = 0; i < num_jobs; i++) {
-        job_publish_status(jobs[i], job_core_of(jobs[i])->submit.status_before);
+        job_publish_status(jobs[i], (yoke_status)(jobs[i]->status - SUBMIT_MARK));
     }
 }
 
-/* Everything the engines need, but for the tickets. */
-static void submit_prepare(yoke_job *job, uint64_t cost)
+/* The job's first line will be written, and a worker has it: both can be waited for at once. */
+static void submit_fetch(const yoke_job *job)
 {
-    job_core *core = job_core_of(job);
-    const yoke_type *type = job->type;
-    core->submit.status_before = job_status(job);
-    if (job_has_cost(job)) {
-        uint64_t item_cost = cost / job->num_items;
-        core->item_cost = item_cost > 0 ? item_cost : 1;
-    }
-    if (job->params != NULL) {
-        memcpy(core->params, job->params, type->params_bytes);
-    } else {
-        memset(core->params, 0, sizeof core->params);
-    }
-    job_begin_submitter(job);
-    job_publish_status(job, YOKE_PENDING);
+    __builtin_prefetch(job, 1);
+    __builtin_prefetch(&job->group);
 }
 
-/* Marks the jobs as submitted; the first that is refused takes the marks of the others off. */
-static yoke_status submit_mark(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs)
+/* Nothing to route, to copy or to wait for, and no order of its own. */
+static bool submit_is_simple(const yoke_job *job)
 {
+    return job_is_plain(job) && job->after == NULL && job->params == NULL &&
+           (job->flags & YOKE_JOB_HIGH) == 0;
+}
+
+/* Checks the jobs, and marks them if there are several; a refusal takes the marks off. *simple
+ * tells whether all are. */
+static yoke_status submit_mark(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs,
+                               bool *simple)
+{
+    *simple = true;
+    bool is_marked = num_jobs > 1;
     for (size_t i = 0; i < num_jobs; i++) {
+        yoke_job *job = jobs[i];
         uint64_t cost;
         const char *what;
-        yoke_status status = submit_check(rt, jobs[i], &cost, &what);
+        if (i + SUBMIT_AHEAD < num_jobs) {
+            submit_fetch(jobs[i + SUBMIT_AHEAD]);
+        }
+        yoke_status status = check_job(rt, job, &cost, &what);
         if (status != YOKE_OK) {
-            submit_unmark(jobs, i);
+            submit_unmark(jobs, is_marked ? i : 0);
             return status == YOKE_INVALID ? base_misuse(what) : status;
         }
-        submit_prepare(jobs[i], cost);
+        if (!job_is_plain(job)) {
+            uint64_t item_cost = cost / job->num_items;
+            job_core_of(job)->item_cost = item_cost > 0 ? item_cost : 1;
+        }
+        *simple = *simple && submit_is_simple(job);
+        if (is_marked) {
+            job_publish_status(job, (yoke_status)(job->status + SUBMIT_MARK));
+        }
     }
     return YOKE_OK;
 }
 
 typedef struct submit_room {
     yoke_runtime *rt;
+    yoke_worker *self; /* the calling worker, if it is one of rt's */
     yoke_job *const *jobs;
     size_t num_jobs;
     size_t deferred;   /* jobs with `after`: the table of deferred jobs must have room */
-    size_t for_cpu;    /* tickets for workers */
     size_t for_gpu;    /* tickets for lanes */
+    size_t for_cpu;    /* tickets for workers */
+    size_t for_high;   /* the same, of high priority */
     bool gpu_only;     /* the policy insists */
-    bool in_deque;     /* the workers' tickets go to the calling worker's own deque */
+    bool in_deque;     /* for_cpu go to the calling worker's own deque */
     uint64_t position; /* else: from here on in the inbox */
+    uint64_t high_position;
 } submit_room;
+
+/* Where a job's ticket for workers is counted. */
+static size_t *submit_for_workers(submit_room *room, const yoke_job *job)
+{
+    return (job->flags & YOKE_JOB_HIGH) != 0 ? &room->for_high : &room->for_cpu;
+}
 
 /* Where each job goes; one look at the tuning for all of them. */
 static void submit_route(submit_room *room)
 {
-    const snapshot *tuning = snapshot_read_begin(&room->rt->tuning);
-    room->gpu_only = tuning->mode == POLICY_ROUTING_MODE_GPU_ONLY;
+    const snapshot *tuning = NULL;
     for (size_t i = 0; i < room->num_jobs; i++) {
         yoke_job *job = room->jobs[i];
         if (job->after != NULL) {
             room->deferred++;
             continue;
         }
+        if (job->type->gpu.spirv == NULL) {
+            (*submit_for_workers(room, job))++;
+            continue;
+        }
+        if (tuning == NULL) {
+            tuning = snapshot_read_begin(&room->rt->tuning);
+            room->gpu_only = tuning->mode == POLICY_ROUTING_MODE_GPU_ONLY;
+        }
         route way = lane_route_any(room->rt, job, tuning);
-        job_core_of(job)->submit.route = way;
-        room->for_cpu += way != ROUTE_GPU;
+        job_core_of(job)->route = way;
+        *submit_for_workers(room, job) += way != ROUTE_GPU;
         room->for_gpu += way != ROUTE_CPU;
     }
-    snapshot_read_end();
+    if (tuning != NULL) {
+        snapshot_read_end();
+    }
+}
+
+/* What submit_route has decided, and submit_reserve_lanes corrected. */
+static route submit_route_of(const yoke_job *job)
+{
+    return job->type->gpu.spirv == NULL ? ROUTE_CPU
+                                        : (route)job_core_of((yoke_job *)(uintptr_t)job)->route;
 }
 
 static bool submit_reserve_deferred(yoke_runtime *rt, size_t count)
@@ -253,9 +159,9 @@ static bool submit_insists(const submit_room *room, const yoke_job *job)
 static void submit_give_back_lanes(submit_room *room, size_t num_jobs)
 {
     for (size_t i = 0; i < num_jobs; i++) {
-        job_core *core = job_core_of(room->jobs[i]);
-        if (room->jobs[i]->after == NULL && core->submit.route != ROUTE_CPU) {
-            lane_give_back_any(room->rt, room->jobs[i], core->lane_position);
+        yoke_job *job = room->jobs[i];
+        if (job->after == NULL && submit_route_of(job) != ROUTE_CPU) {
+            lane_give_back_any(room->rt, job, job_core_of(job)->lane_position);
         }
     }
 }
@@ -267,7 +173,7 @@ static bool submit_reserve_lanes(submit_room *room)
     for (size_t i = 0; i < room->num_jobs && room->for_gpu > 0; i++) {
         yoke_job *job = room->jobs[i];
         job_core *core = job_core_of(job);
-        if (job->after != NULL || core->submit.route == ROUTE_CPU ||
+        if (job->after != NULL || submit_route_of(job) == ROUTE_CPU ||
             lane_reserve_any(job, &core->lane_position)) {
             continue;
         }
@@ -275,10 +181,45 @@ static bool submit_reserve_lanes(submit_room *room)
             submit_give_back_lanes(room, i);
             return false;
         }
-        room->for_cpu += core->submit.route == ROUTE_GPU;
-        core->submit.route = ROUTE_CPU;
+        *submit_for_workers(room, job) += core->route == ROUTE_GPU;
+        core->route = ROUTE_CPU;
     }
     return true;
+}
+
+/* Places that nobody fills: workers skip them. */
+static void submit_give_back_inbox(yoke_runtime *rt, ring *inbox, uint64_t first, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        ring_publish_any(inbox, first + i, NULL);
+    }
+    stats_add_any(&rt->host_stats, STATS_jobs_submitted, (uint64_t)0 - count); /* not submitted */
+}
+
+/* Places for the workers' tickets: in the calling worker's deque, or in the inboxes. */
+static bool submit_reserve_inboxes(submit_room *room)
+{
+    yoke_runtime *rt = room->rt;
+    room->in_deque = room->self != NULL && deque_space_owner(&room->self->tickets) >= room->for_cpu;
+    size_t count = room->in_deque ? 0 : room->for_cpu;
+    if (count > 0 && !ring_reserve_any(&rt->inbox, count, &room->position)) {
+        return false;
+    }
+    if (room->for_high > 0 &&
+        !ring_reserve_any(&rt->inbox_high, room->for_high, &room->high_position)) {
+        submit_give_back_inbox(rt, &rt->inbox, room->position, count);
+        return false;
+    }
+    return true;
+}
+
+/* A look before anything is reserved: what is given back takes time to go. */
+static bool submit_may_have_room(submit_room *room)
+{
+    yoke_runtime *rt = room->rt;
+    return (room->self != NULL ||
+            ring_count_any(&rt->inbox) + room->for_cpu <= rt->inbox.capacity) &&
+           ring_count_any(&rt->inbox_high) + room->for_high <= rt->inbox_high.capacity;
 }
 
 /* Reserves room for all; the predicate that a waiting host thread tries again. */
@@ -286,22 +227,14 @@ static bool submit_reserve(void *context)
 {
     submit_room *room = context;
     yoke_runtime *rt = room->rt;
-    yoke_worker *self = worker_self();
     if (rt->submit_waits) {
         atomic_thread_fence(memory_order_seq_cst); /* W1: against who made room */
     }
     if (!submit_reserve_deferred(rt, room->deferred)) {
         return false;
     }
-    room->in_deque =
-        self != NULL && self->rt == rt && deque_space_owner(&self->tickets) >= room->for_cpu;
-    /* A look at the inbox first: places in lanes that are given back take time to go. */
-    bool has_room =
-        (room->in_deque || ring_count_any(&rt->inbox) + room->for_cpu <= rt->inbox.capacity) &&
-        submit_reserve_lanes(room);
-    room->in_deque = room->in_deque && deque_space_owner(&self->tickets) >= room->for_cpu;
-    if (has_room && !room->in_deque && room->for_cpu > 0 &&
-        !ring_reserve_any(&rt->inbox, room->for_cpu, &room->position)) {
+    bool has_room = submit_may_have_room(room) && submit_reserve_lanes(room);
+    if (has_room && !submit_reserve_inboxes(room)) {
         submit_give_back_lanes(room, room->num_jobs);
         has_room = false;
     }
@@ -315,16 +248,15 @@ static bool submit_reserve(void *context)
 static yoke_status submit_admit(submit_room *room)
 {
     yoke_runtime *rt = room->rt;
-    yoke_worker *self = worker_self();
     if (submit_reserve(room)) {
         return YOKE_OK;
     }
     if (room->deferred > 0) {
         runtime_made_room_any(rt); /* what was reserved for a moment, another may have missed */
     }
-    bool may_wait = rt->submit_waits && (self == NULL || self->rt != rt);
+    bool may_wait = rt->submit_waits && room->self == NULL;
     if (!may_wait || room->deferred > rt->max_jobs || room->for_cpu > rt->max_jobs ||
-        room->for_gpu > register_lane_tickets(rt)) {
+        room->for_high > rt->max_jobs || room->for_gpu > register_lane_tickets(rt)) {
         return YOKE_BUSY;
     }
     waiters_wait(&rt->waiters, &rt->inbox, submit_reserve, room, YOKE_FOREVER);
@@ -346,8 +278,10 @@ static void submit_defer(yoke_runtime *rt, yoke_job *job)
 
 static void submit_to_workers(submit_room *room, yoke_job *job)
 {
-    if (room->in_deque) {
-        deque_push_owner(&worker_self()->tickets, job);
+    if ((job->flags & YOKE_JOB_HIGH) != 0) {
+        ring_publish_any(&room->rt->inbox_high, room->high_position++, job);
+    } else if (room->in_deque) {
+        deque_push_owner(&room->self->tickets, job);
     } else {
         ring_publish_any(&room->rt->inbox, room->position++, job);
     }
@@ -357,14 +291,19 @@ static void submit_to_workers(submit_room *room, yoke_job *job)
 static void submit_publish(submit_room *room, yoke_job *job)
 {
     yoke_runtime *rt = room->rt;
+    if (job->params != NULL) {
+        memcpy(job_core_of(job)->params, job->params, job->type->params_bytes);
+    }
+    job_begin_submitter(job);
+    job_publish_status(job, YOKE_PENDING);
     if (job->after != NULL) {
         submit_defer(rt, job);
         return;
     }
-    route way = (route)job_core_of(job)->submit.route;
+    route way = submit_route_of(job);
     job_add_first_ticket_submitter(job);
     if (way == ROUTE_BOTH) {
-        job_core_of(job)->is_shared = 1;
+        job_mark_any(job, JOB_IS_SHARED);
         job_add_ticket_any(job);
     }
     if (way != ROUTE_CPU) {
@@ -375,6 +314,67 @@ static void submit_publish(submit_room *room, yoke_job *job)
     }
 }
 
+/* One read-modify-write for a run of jobs of the same group. */
+static void submit_join_groups(yoke_job *const *jobs, size_t num_jobs)
+{
+    for (size_t i = 0, n; i < num_jobs; i += n) {
+        yoke_group *group = jobs[i]->group;
+        for (n = 1; i + n < num_jobs && jobs[i + n]->group == group; n++) {
+        }
+        if (group != NULL) {
+            group_add_any(group, n);
+        }
+    }
+}
+
+/* A ticket in an inbox counts its job by its place there (runtime_count); the others are counted
+ * here, so that most submits need no counter that other threads write too. */
+static void submit_count(submit_room *room)
+{
+    size_t count = room->num_jobs - room->for_high - (room->in_deque ? 0 : room->for_cpu);
+    if (count == 0) {
+        return;
+    }
+    if (room->self != NULL) {
+        stats_add_owner(&room->self->stats, STATS_jobs_submitted, count);
+    } else {
+        stats_add_any(&room->rt->host_stats, STATS_jobs_submitted, count);
+    }
+}
+
+static void submit_wake(submit_room *room)
+{
+    yoke_runtime *rt = room->rt;
+    if (room->for_gpu > 0) {
+        park_wake_one_any(&rt->gpu_park);
+    }
+    if (room->in_deque) {
+        park_wake_one_any(&rt->park);
+    } else if (room->for_cpu + room->for_high > 0) {
+        park_wake_one_reserved_any(&rt->park); /* R3 */
+    }
+    controller_notice_any(rt);
+}
+
+/* The short way of jobs that are all simple. False: there is no room at this moment. */
+static bool submit_simple(submit_room *room)
+{
+    room->for_cpu = room->num_jobs;
+    bool has_room = submit_reserve_inboxes(room);
+    if (has_room) {
+        submit_join_groups(room->jobs, room->num_jobs);
+        submit_count(room);
+        for (size_t i = 0; i < room->num_jobs; i++) {
+            job_begin_submitter(room->jobs[i]);
+            job_publish_status(room->jobs[i], YOKE_PENDING);
+            submit_to_workers(room, room->jobs[i]);
+        }
+        submit_wake(room);
+    }
+    room->for_cpu = 0;
+    return has_room;
+}
+
 yoke_status yoke_submit(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs)
 {
     if (rt == NULL || jobs == NULL || num_jobs == 0) {
@@ -383,31 +383,34 @@ yoke_status yoke_submit(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs
     if (runtime_is_stopping(rt)) {
         return YOKE_CANCELED;
     }
-    yoke_status status = submit_mark(rt, jobs, num_jobs);
+    if (jobs[0] != NULL) {
+        submit_fetch(jobs[0]);
+    }
+    bool simple;
+    yoke_status status = submit_mark(rt, jobs, num_jobs, &simple);
     if (status != YOKE_OK) {
         return status;
     }
-    submit_room room = {.rt = rt, .jobs = jobs, .num_jobs = num_jobs};
+    yoke_worker *self = worker_self();
+    submit_room room = {.rt = rt,
+                        .self = self != NULL && self->rt == rt ? self : NULL,
+                        .jobs = jobs,
+                        .num_jobs = num_jobs};
+    if (simple && submit_simple(&room)) {
+        return YOKE_OK;
+    }
     submit_route(&room);
     status = submit_admit(&room);
     if (status != YOKE_OK) {
-        submit_unmark(jobs, num_jobs);
+        submit_unmark(jobs, num_jobs > 1 ? num_jobs : 0);
         return status;
     }
-    for (size_t i = 0; i < num_jobs; i++) {
-        if (jobs[i]->group != NULL) {
-            group_add_any(jobs[i]->group);
-        }
-    }
-    stats_add_any(&rt->host_stats, STATS_jobs_submitted, num_jobs);
+    submit_join_groups(jobs, num_jobs);
+    submit_count(&room);
     for (size_t i = 0; i < num_jobs; i++) {
         submit_publish(&room, jobs[i]);
     }
-    if (room.for_gpu > 0) {
-        park_wake_one_any(&rt->gpu_park);
-    }
-    park_wake_one_any(&rt->park);
-    controller_notice_any(rt);
+    submit_wake(&room);
     return YOKE_OK;
 }
 

@@ -48,10 +48,10 @@ void submitter_set_state(submitter *s, yoke_device_state state, const char *why)
 static void submitter_settle(submitter *s, yoke_job *job)
 {
     if (job->done != NULL) { /* callbacks run on workers */
-        job_core_of(job)->is_run = 1;
+        job_mark_any(job, JOB_IS_RUN);
         ready_push_any(s->rt, job);
     } else {
-        settle(s->rt, &s->stats, job, job_stop_status(job));
+        settle(s->rt, &s->stats, NULL, job, job_stop_status(job));
     }
 }
 

@@ -1,27 +1,37 @@
 /*
- * The worker's loop: own deque, released jobs, inbox, stealing, parking; and running a ticket.
+ * The worker's loop: own deque, released jobs, inbox, stealing, parking.
  *
  * A worker looks at its own deque first (newest first: its data is warm), then takes what groups
- * have released or devices handed back, then a handful from the inbox, then the oldest ticket of
- * another worker. With nothing anywhere it searches a little longer, then parks by the rules of
- * park.h and costs nothing.
+ * have released or devices handed back, then a handful from the inbox, then the oldest ticket or
+ * forked call of another worker. With nothing anywhere it searches for about as long as waking it
+ * would take (workers.spin_us), then parks by the rules of park.h and costs nothing.
  *
- * A large job is not cut up when it is submitted. Its ticket's holder claims a grain at a time, and
- * pushes another ticket for the same job only while some worker has nothing to do. Grains are sized
- * by measured time, so that a claim's cost (a compare-exchange and a clock read) stays under a
- * thousandth of the work, and a cancel or a deadline is noticed within about 50 us of it.
+ * Jobs of high priority have an inbox of their own, which is looked at before every ticket, and
+ * between the grains of a large job. After WORKER_HIGH_IN_A_ROW of them another ticket goes first.
  */
 #include "worker.h"
 
+#include <sched.h>
+
+#include "fork.h"
 #include "job.h"
 #include "ready.h"
-#include "settle.h"
+#include "run.h"
 
-#define WORKER_INBOX_CHUNK 16
+#define WORKER_INBOX_CHUNK 64
+#define WORKER_GATHER 4
+#define WORKER_GATHER_ROUNDS 24
+#define WORKER_IMPATIENCE 64
 #define WORKER_OLDEST_FIRST 64
-#define WORKER_SEARCH_ROUNDS 32
-#define WORKER_GRAIN_NS UINT64_C(50000)
-#define WORKER_GRAIN_COST_MAX (UINT64_C(1) << 40)
+#define WORKER_HIGH_IN_A_ROW 16
+#define WORKER_ROUNDS_PER_CLOCK 16
+
+/* What a worker has found: one of the three, or none of them. */
+typedef struct worker_work {
+    yoke_job *ticket;
+    yoke_frame *frame; /* stolen */
+    batch *failed;
+} worker_work;
 
 static _Thread_local yoke_worker *worker_current;
 
@@ -35,8 +45,9 @@ void worker_become(yoke_worker *worker)
     worker_current = worker;
 }
 
-void worker_init(yoke_worker *worker, yoke_runtime *rt, uint32_t index)
+void worker_init(yoke_worker *worker, yoke_runtime *rt, uint32_t index, yoke_frame *frames)
 {
+    frames_init(&worker->frames, frames);
     deque_init(&worker->tickets);
     for (int i = 0; i < STATS_COUNTERS; i++) {
         atomic_init(&worker->stats.of[i], 0);
@@ -45,6 +56,10 @@ void worker_init(yoke_worker *worker, yoke_runtime *rt, uint32_t index)
     worker->index = index;
     worker->random = index * 2654435761u + 1;
     worker->turn = 0;
+    worker->high_in_a_row = 0;
+    worker->impatience = 0;
+    worker->held = (settle_held){0};
+    worker->stack_low = 0;
 }
 
 uint32_t yoke_worker_index(const yoke_worker *worker)
@@ -52,158 +67,7 @@ uint32_t yoke_worker_index(const yoke_worker *worker)
     return worker->index;
 }
 
-/* -- running a ticket ------------------------------------------------------------------------ */
-
-/* Why the job must not go on, or YOKE_OK. now_ns is looked at only if the job has a deadline. */
-static yoke_status worker_stop_status(yoke_worker *worker, yoke_job *job, uint64_t now_ns)
-{
-    if (runtime_is_stopping(worker->rt)) {
-        job_stop_any(job, YOKE_CANCELED);
-    } else if (job->deadline_ns != 0 && now_ns >= job->deadline_ns) {
-        job_stop_any(job, YOKE_DEADLINE);
-    }
-    return job_stop_status(job);
-}
-
-static yoke_status worker_call_kernel(yoke_worker *worker, yoke_job *job, uint32_t first,
-                                      uint32_t count)
-{
-    const yoke_type *type = job->type;
-    yoke_claim claim = {
-        .out = type->out_bytes == 0 ? NULL : (char *)job->out + (size_t)first * type->out_bytes,
-        .first = first,
-        .count = count,
-        .params = job_core_of(job)->params,
-        .user = type->user,
-    };
-    for (uint32_t k = 0; k < type->num_inputs; k++) {
-        size_t stride = type->in_bytes[k] == YOKE_RAGGED ? sizeof(yoke_span) : type->in_bytes[k];
-        claim.in[k] = (const char *)job->in[k] + first * stride;
-    }
-    stats_add_owner(&worker->stats, STATS_claims_run, 1);
-    stats_add_owner(&worker->stats, STATS_items_run, count);
-    yoke_status status = type->cpu(worker, &claim);
-    return status == YOKE_PENDING ? YOKE_KERNEL : status;
-}
-
-/* One item, one ticket: nobody else can claim it. */
-static void worker_run_one(yoke_worker *worker, yoke_job *job)
-{
-    uint64_t now_ns = job->deadline_ns != 0 ? base_now_ns() : 0;
-    yoke_status status = worker_stop_status(worker, job, now_ns);
-    if (status == YOKE_OK) {
-        status = worker_call_kernel(worker, job, 0, 1);
-        yoke_status stop = job_stop_status(job); /* the first failure wins */
-        status = stop != YOKE_OK ? stop : status;
-    }
-    settle(worker->rt, &worker->stats, job, status);
-}
-
-/* How many items to claim: a grain, less towards the job's end if others can share it. */
-static uint32_t worker_grain_items(yoke_worker *worker, yoke_job *job)
-{
-    uint64_t cost = atomic_load_explicit(&job->type->grain_cost, memory_order_relaxed);
-    uint64_t grain = cost / job_core_of(job)->item_cost;
-    uint32_t num_workers = worker->rt->num_workers;
-    if (num_workers > 1) {
-        uint64_t fair = job_unclaimed_any(job) / (2 * num_workers);
-        uint64_t least = grain / 8;
-        fair = fair > least ? fair : least;
-        grain = grain < fair ? grain : fair;
-    }
-    return grain == 0 ? 1 : grain > UINT32_MAX ? UINT32_MAX : (uint32_t)grain;
-}
-
-/* Learns from a claim of `count` items that took that long: at most by a factor of two at a time,
- * for a claim may have been interrupted, and not at all if it is about right, for the line is
- * shared. */
-static void worker_learn_grain(yoke_job *job, uint32_t count, uint64_t took_ns)
-{
-    _Atomic uint64_t *grain_cost = &((yoke_type *)(uintptr_t)job->type)->grain_cost;
-    uint64_t grain = atomic_load_explicit(grain_cost, memory_order_relaxed);
-    uint64_t cost = count * job_core_of(job)->item_cost, wanted;
-    if (__builtin_mul_overflow(cost, WORKER_GRAIN_NS, &wanted)) {
-        wanted = UINT64_MAX;
-    }
-    wanted /= took_ns + 1;
-    wanted = wanted > 2 * grain ? 2 * grain : wanted < grain / 2 ? grain / 2 : wanted;
-    wanted = wanted < 1 ? 1 : wanted > WORKER_GRAIN_COST_MAX ? WORKER_GRAIN_COST_MAX : wanted;
-    if (wanted > grain + grain / 4 || wanted < grain - grain / 4) {
-        atomic_store_explicit(grain_cost, wanted, memory_order_relaxed);
-    }
-}
-
-/* While some worker has nothing to do and this one nothing to give but this job: one more ticket.
- */
-static void worker_share(yoke_worker *worker, yoke_job *job)
-{
-    yoke_runtime *rt = worker->rt;
-    if (job_unclaimed_any(job) == 0 || !park_has_hungry_any(&rt->park) ||
-        !deque_looks_empty_any(&worker->tickets)) {
-        return;
-    }
-    job_add_ticket_any(job);
-    deque_push_owner(&worker->tickets, job); /* it was empty: there is room */
-    stats_add_owner(&worker->stats, STATS_tickets_shared, 1);
-    park_wake_one_any(&rt->park);
-}
-
-static void worker_run_many(yoke_worker *worker, yoke_job *job)
-{
-    uint64_t now_ns = base_now_ns(), finished = 0;
-    while (job_unclaimed_any(job) > 0) { /* looked at first: what has all run is never stopped */
-        bool stopped = worker_stop_status(worker, job, now_ns) != YOKE_OK;
-        uint32_t want = stopped ? UINT32_MAX : worker_grain_items(worker, job), first;
-        uint32_t count = job_claim_back_any(job, want, &first);
-        if (count > 0 && !stopped) {
-            worker_share(worker, job);
-            yoke_status status = worker_call_kernel(worker, job, first, count);
-            if (status != YOKE_OK) {
-                job_stop_any(job, status);
-            }
-            uint64_t begun_ns = now_ns;
-            now_ns = base_now_ns();
-            worker_learn_grain(job, count, now_ns - begun_ns);
-        }
-        finished += count;
-    }
-    if (job_finish_any(job, finished + 1)) {
-        settle(worker->rt, &worker->stats, job, job_stop_status(job));
-    }
-}
-
-void worker_run(yoke_worker *worker, yoke_job *job)
-{
-    if (job_core_of(job)->is_run != 0) {
-        settle(worker->rt, &worker->stats, job, job_stop_status(job));
-    } else if (job->num_items == 1) {
-        worker_run_one(worker, job);
-    } else {
-        worker_run_many(worker, job);
-    }
-}
-
-/* A device has failed the batch: its claims are run here, and its slot is free again. */
-static void worker_run_failed(yoke_worker *worker, batch *failed)
-{
-    for (uint32_t i = 0; i < failed->num_claims; i++) {
-        batch_claim *claim = &failed->claims[i];
-        yoke_job *job = claim->job;
-        if (worker_stop_status(worker, job, base_now_ns()) == YOKE_OK) {
-            yoke_status status = worker_call_kernel(worker, job, claim->first, claim->count);
-            if (status != YOKE_OK) {
-                job_stop_any(job, status);
-            }
-        }
-        if (job->num_items == 1 || job_finish_any(job, claim->count)) {
-            settle(worker->rt, &worker->stats, job, job_stop_status(job));
-        }
-    }
-    atomic_store_explicit(&failed->is_free, true, memory_order_release);
-    park_wake_all_any(&worker->rt->gpu_park); /* its submitter may have no other slot */
-}
-
-/* -- finding a ticket ------------------------------------------------------------------------ */
+/* -- finding work ---------------------------------------------------------------------------- */
 
 /* One batch that a device has failed; the others are left to other workers. */
 static batch *worker_take_failed(yoke_worker *worker)
@@ -217,26 +81,74 @@ static batch *worker_take_failed(yoke_worker *worker)
     return failed;
 }
 
-/* A chunk from the inbox: the oldest to run, the rest into the own deque, where it can be stolen.
- */
-static yoke_job *worker_take_inbox(yoke_worker *worker)
+/* A chunk of a ring: the oldest to run, the rest into the own deque, where it can be stolen. */
+static yoke_job *worker_take_chunk(yoke_worker *worker, ring *inbox, size_t max)
 {
     yoke_runtime *rt = worker->rt;
     void *tickets[WORKER_INBOX_CHUNK];
     size_t room = deque_space_owner(&worker->tickets) + 1;
-    size_t count =
-        ring_pop_any(&rt->inbox, tickets, room < WORKER_INBOX_CHUNK ? room : WORKER_INBOX_CHUNK);
+    size_t count = ring_pop_any(inbox, tickets, room < max ? room : max);
     if (count == 0) {
         return NULL;
     }
-    for (size_t i = count - 1; i > 0; i--) {
-        deque_push_owner(&worker->tickets, tickets[i]);
+    yoke_job *oldest = NULL;
+    for (size_t i = count; i-- > 0;) {
+        if (tickets[i] == NULL) { /* of a submit that was refused in the end */
+            continue;
+        }
+        __builtin_prefetch(tickets[i], 1); /* its status will be written */
+        if (oldest != NULL) {
+            deque_push_owner(&worker->tickets, oldest);
+        }
+        oldest = tickets[i];
     }
     if (count > 1) {
         park_wake_one_any(&rt->park);
     }
     runtime_made_room_any(rt);
-    return tickets[0];
+    return oldest;
+}
+
+/* While a host thread submits job after job, a worker that takes each at once has both wait for the
+ * same cache lines all the time. So it lets a few gather first; but if none come within that
+ * moment, it does not try again for a while, for then somebody waits for just this one. */
+static uint64_t worker_let_gather(yoke_worker *worker, ring *inbox)
+{
+    if (worker->impatience > 0) {
+        worker->impatience--;
+        return ring_count_any(inbox);
+    }
+    if (ring_has_published_any(inbox, WORKER_INBOX_CHUNK / 2)) {
+        return ring_count_any(inbox);
+    }
+    for (int i = 0; i < WORKER_GATHER_ROUNDS; i++) {
+        base_cpu_relax();
+    }
+    uint64_t count = ring_count_any(inbox);
+    if (count < WORKER_GATHER) {
+        worker->impatience = WORKER_IMPATIENCE;
+    }
+    return count;
+}
+
+static yoke_job *worker_take_inbox(yoke_worker *worker)
+{
+    yoke_runtime *rt = worker->rt;
+    if (!ring_has_published_any(&rt->inbox, 0)) {
+        return NULL;
+    }
+    uint64_t fair = worker_let_gather(worker, &rt->inbox) / rt->num_workers + 1;
+    return worker_take_chunk(worker, &rt->inbox,
+                             fair < WORKER_INBOX_CHUNK ? fair : WORKER_INBOX_CHUNK);
+}
+
+/* One at a time: the others stay where every worker finds them first. */
+static yoke_job *worker_take_high(yoke_worker *worker)
+{
+    if (!runtime_has_high_any(worker->rt)) {
+        return NULL;
+    }
+    return worker_take_chunk(worker, &worker->rt->inbox_high, 1);
 }
 
 static yoke_job *worker_take_ready(yoke_worker *worker)
@@ -264,91 +176,132 @@ static yoke_job *worker_take_ready(yoke_worker *worker)
     return first;
 }
 
-static yoke_job *worker_steal(yoke_worker *worker)
+/* The oldest ticket or forked call of that worker. */
+static bool worker_steal_from(yoke_worker *worker, yoke_worker *victim, worker_work *found)
 {
-    yoke_runtime *rt = worker->rt;
-    worker->random = worker->random * 1664525u + 1013904223u;
-    uint32_t start = (worker->random >> 8) % rt->num_workers;
-    for (uint32_t i = 0; i < rt->num_workers; i++) {
-        yoke_worker *victim = &rt->workers[(start + i) % rt->num_workers];
-        if (victim == worker) {
-            continue;
-        }
-        yoke_job *job = deque_steal_any(&victim->tickets);
-        if (job != NULL) {
-            stats_add_owner(&worker->stats, STATS_tickets_stolen, 1);
-            return job;
-        }
+    found->ticket = deque_steal_any(&victim->tickets);
+    if (found->ticket != NULL) {
+        stats_add_owner(&worker->stats, STATS_tickets_stolen, 1);
+        return true;
     }
-    return NULL;
+    found->frame = frames_steal_any(&victim->frames);
+    if (found->frame != NULL) {
+        stats_add_owner(&worker->stats, STATS_forks_stolen, 1);
+        return true;
+    }
+    return false;
 }
 
-/* Whether a ticket lies anywhere; after a seq_cst fence (P1 in park.h). */
+/* From any other worker, the nearest first; among those equally far it starts anywhere. */
+static bool worker_steal(yoke_worker *worker, worker_work *found)
+{
+    yoke_runtime *rt = worker->rt;
+    topology_victims victims = topology_victims_any(&rt->topology, worker->index);
+    worker->random = worker->random * 1664525u + 1013904223u;
+    uint32_t begin = 0;
+    for (int distance = 0; distance < TOPOLOGY_DISTANCES; distance++) {
+        uint32_t count = victims.ends[distance] - begin;
+        uint32_t at = count > 0 ? (worker->random >> 8) % count : 0;
+        for (uint32_t i = 0; i < count; i++) {
+            yoke_worker *victim = &rt->workers[victims.order[begin + at]];
+            if (worker_steal_from(worker, victim, found)) {
+                return true;
+            }
+            at = at + 1 < count ? at + 1 : 0;
+        }
+        begin = victims.ends[distance];
+    }
+    return false;
+}
+
+/* Whether work lies anywhere; after a seq_cst fence (P1 in park.h). */
 static bool worker_work_is_visible(yoke_runtime *rt)
 {
-    if (!ring_looks_empty_any(&rt->inbox) || !ready_looks_empty_any(rt)) {
+    if (!ring_looks_empty_any(&rt->inbox) || !ring_looks_empty_any(&rt->inbox_high) ||
+        !ready_looks_empty_any(rt)) {
         return true;
     }
     for (uint32_t i = 0; i < rt->num_workers; i++) {
-        if (!deque_looks_empty_any(&rt->workers[i].tickets)) {
+        if (!deque_looks_empty_any(&rt->workers[i].tickets) ||
+            !frames_looks_empty_any(&rt->workers[i].frames)) {
             return true;
         }
     }
     return false;
 }
 
-/* As a searcher; but who runs something is none, or nobody would be woken meanwhile. */
-static void worker_search_failed(yoke_worker *worker)
+/* -- searching and parking ------------------------------------------------------------------- */
+
+/* What a worker waits for besides work: its frame, or the runtime's end. */
+static bool worker_is_called(yoke_worker *worker, const yoke_frame *awaited)
 {
-    yoke_runtime *rt = worker->rt;
-    batch *failed = worker_take_failed(worker);
-    if (failed == NULL) {
-        return;
-    }
-    if (park_found_worker(&rt->park) && worker_work_is_visible(rt)) {
-        park_wake_one_any(&rt->park);
-    }
-    worker_run_failed(worker, failed);
-    park_search_worker(&rt->park);
+    return awaited != NULL ? fork_is_done(awaited)
+                           : atomic_load_explicit(&worker->rt->leaving, memory_order_acquire);
 }
 
-/* As a searcher: looks everywhere a few times. */
-static yoke_job *worker_search(yoke_worker *worker)
+/* Looks everywhere once. */
+static bool worker_look(yoke_worker *worker, worker_work *found)
 {
-    for (int round = 0; round < WORKER_SEARCH_ROUNDS; round++) {
-        worker_search_failed(worker);
-        yoke_job *job = worker_take_ready(worker);
-        job = job != NULL ? job : worker_take_inbox(worker);
-        job = job != NULL ? job : worker_steal(worker);
-        if (job != NULL) {
-            return job;
+    found->failed = worker_take_failed(worker);
+    if (found->failed != NULL) {
+        return true;
+    }
+    found->ticket = worker_take_high(worker);
+    if (found->ticket == NULL) {
+        found->ticket = worker_take_ready(worker);
+    }
+    if (found->ticket == NULL) {
+        found->ticket = worker_take_inbox(worker);
+    }
+    return found->ticket != NULL || worker_steal(worker, found);
+}
+
+/* As a searcher: looks everywhere until it finds something, is called, or the time is over. */
+static bool worker_search(yoke_worker *worker, const yoke_frame *awaited, worker_work *found)
+{
+    uint64_t end_ns = 0;
+    for (uint32_t round = 1;; round++) {
+        if (worker_look(worker, found)) {
+            return true;
+        }
+        if (worker_is_called(worker, awaited)) {
+            return false;
+        }
+        if (round % WORKER_ROUNDS_PER_CLOCK == 0) {
+            uint64_t now_ns = base_now_ns();
+            end_ns = end_ns == 0 ? now_ns + worker->rt->spin_ns : end_ns;
+            if (now_ns >= end_ns) {
+                return false;
+            }
         }
         base_cpu_relax();
     }
-    return NULL;
 }
 
-static bool worker_may_leave(yoke_runtime *rt)
+/* Whether the worker may sleep: looked at after it has announced that it will. */
+static bool worker_may_sleep(yoke_worker *worker, yoke_frame *awaited)
 {
-    return atomic_load_explicit(&rt->leaving, memory_order_acquire);
+    return !worker_work_is_visible(worker->rt) && !worker_is_called(worker, awaited) &&
+           (awaited == NULL || fork_ask_to_be_woken(awaited, worker->index));
 }
 
-/* Searches, and sleeps when there is nothing. NULL: the runtime ends and nothing is left. */
-static yoke_job *worker_search_or_park(yoke_worker *worker)
+/* Searches, and sleeps when there is nothing. False: it was called, and found nothing. */
+static bool worker_search_or_park(yoke_worker *worker, yoke_frame *awaited, worker_work *found)
 {
     yoke_runtime *rt = worker->rt;
     park_search_worker(&rt->park);
     for (;;) {
-        yoke_job *job = worker_search(worker);
-        if (job != NULL || worker_may_leave(rt)) {
+        bool has_found = worker_search(worker, awaited, found);
+        if (has_found || worker_is_called(worker, awaited)) {
             if (park_found_worker(&rt->park) && worker_work_is_visible(rt)) {
                 park_wake_one_any(&rt->park);
             }
-            return job;
+            return has_found;
         }
         park_announce_worker(&rt->park, worker->index);
-        if (worker_work_is_visible(rt) || worker_may_leave(rt)) {
+        if (!worker_may_sleep(worker, awaited)) {
             park_retract_worker(&rt->park, worker->index);
+            sched_yield(); /* whoever is about to make its work visible may need this CPU */
         } else {
             stats_add_owner(&worker->stats, STATS_parks, 1);
             park_sleep_worker(&rt->park, worker->index);
@@ -357,36 +310,85 @@ static yoke_job *worker_search_or_park(yoke_worker *worker)
     }
 }
 
-/* The next ticket without searching. Now and then what is oldest goes first, in the shared queues
+/* The next work without searching. Now and then what is oldest goes first, in the shared queues
  * and in the own deque by turns, so that callbacks that keep submitting starve nobody. */
-static yoke_job *worker_take(yoke_worker *worker)
+static bool worker_take(yoke_worker *worker, worker_work *found)
 {
     uint32_t turn = worker->turn++ % (2 * WORKER_OLDEST_FIRST);
-    yoke_job *job = NULL;
-    batch *failed = worker_take_failed(worker); /* before all else, for it has waited longest */
-    if (failed != NULL) {
-        worker_run_failed(worker, failed);
+    found->failed = worker_take_failed(worker); /* before all else, for it has waited longest */
+    if (found->failed != NULL) {
+        return true;
+    }
+    if (worker->high_in_a_row < WORKER_HIGH_IN_A_ROW) {
+        found->ticket = worker_take_high(worker);
+    }
+    worker->high_in_a_row = found->ticket != NULL ? worker->high_in_a_row + 1 : 0;
+    if (found->ticket != NULL) {
+        return true;
     }
     if (turn == 0) {
-        job = deque_steal_any(&worker->tickets);
+        found->ticket = deque_steal_any(&worker->tickets);
     } else if (turn != WORKER_OLDEST_FIRST) {
-        job = deque_pop_owner(&worker->tickets);
+        found->ticket = deque_pop_owner(&worker->tickets);
     }
-    job = job != NULL ? job : worker_take_ready(worker);
-    job = job != NULL ? job : worker_take_inbox(worker);
-    return job != NULL ? job : deque_pop_owner(&worker->tickets);
+    if (found->ticket == NULL) {
+        found->ticket = worker_take_ready(worker);
+    }
+    if (found->ticket == NULL) {
+        found->ticket = worker_take_inbox(worker);
+    }
+    if (found->ticket == NULL) {
+        found->ticket = deque_pop_owner(&worker->tickets);
+    }
+    return found->ticket != NULL;
+}
+
+/* -- the loop -------------------------------------------------------------------------------- */
+
+static void worker_run(yoke_worker *worker, const worker_work *found)
+{
+    if (found->ticket != NULL) {
+        run_ticket(worker, found->ticket);
+    } else if (found->frame != NULL) {
+        fork_run_stolen(worker, found->frame);
+    } else {
+        run_failed(worker, found->failed);
+    }
+}
+
+/* What is finished of a group is told at once, unless the next thing to run is of that group too:
+ * then the group cannot be empty before. */
+static void worker_tell_group(yoke_worker *worker, const worker_work *next)
+{
+    if (worker->held.group != NULL &&
+        (next->ticket == NULL || next->ticket->group != worker->held.group)) {
+        settle_tell(worker->rt, &worker->held);
+    }
+}
+
+void worker_help(yoke_worker *worker, yoke_frame *awaited)
+{
+    worker_work found = {0};
+    worker_tell_group(worker, &found);
+    if (worker_take(worker, &found) || worker_search_or_park(worker, awaited, &found)) {
+        worker_run(worker, &found);
+        worker_tell_group(worker, &(worker_work){0});
+    }
 }
 
 void worker_main(yoke_worker *worker)
 {
     worker_become(worker);
+    /* The half of the stack that is left to what a join runs and its kernel calls. */
+    worker->stack_low = (uintptr_t)__builtin_frame_address(0) - worker->rt->stack_bytes / 2;
     for (;;) {
-        yoke_job *job = worker_take(worker);
-        job = job != NULL ? job : worker_search_or_park(worker);
-        if (job == NULL) {
+        worker_work found = {0};
+        bool is_at_hand = worker_take(worker, &found);
+        worker_tell_group(worker, &found);
+        if (!is_at_hand && !worker_search_or_park(worker, NULL, &found)) {
             break;
         }
-        worker_run(worker, job);
+        worker_run(worker, &found);
     }
     worker_become(NULL);
 }

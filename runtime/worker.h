@@ -1,24 +1,34 @@
 /*
- * A worker: a thread with a deque, that runs tickets and settles jobs.
+ * A worker: a thread with a deque of tickets and a stack of forked calls, that runs both and
+ * settles jobs.
  *
- * Threads: the deque's owner side and the counters belong to the worker's thread (and, after the
- * threads have ended, to yoke_destroy).
+ * Threads: the owner's side of deque and frames and the counters belong to the worker's thread
+ * (and, after the threads have ended, to yoke_destroy).
  */
 #ifndef YOKE_WORKER_H
 #define YOKE_WORKER_H
 
 #include "deque.h"
+#include "frames.h"
 #include "runtime.h"
+#include "settle.h"
 
 struct yoke_worker {
+    frames frames; /* first: yoke/fork.h knows its beginning */
     deque tickets;
     stats stats;
     yoke_runtime *rt;
     uint32_t index;
     uint32_t random; /* where the next search for a victim starts */
     uint32_t turn;   /* tickets taken */
+    uint32_t high_in_a_row;
+    uint32_t impatience; /* so many chunks are taken from the inbox without letting any gather */
+    settle_held held;    /* finished jobs that their group does not know of yet */
+    uintptr_t stack_low; /* below this address it only helps those it waits for */
     pthread_t thread;
 };
+
+_Static_assert(offsetof(yoke_worker, frames) == 0, "the ABI of yoke/fork.h");
 
 /* The worker that the calling thread is, or NULL. */
 yoke_worker *worker_self(void);
@@ -26,13 +36,20 @@ yoke_worker *worker_self(void);
 /* Makes the calling thread a worker, or with NULL a host thread again. */
 void worker_become(yoke_worker *worker);
 
-void worker_init(yoke_worker *worker, yoke_runtime *rt, uint32_t index);
+/* frames: FRAMES_ARRAY of them, the caller's. */
+void worker_init(yoke_worker *worker, yoke_runtime *rt, uint32_t index, yoke_frame *frames);
 
 /* The thread's body: takes and runs tickets until the runtime stops and none is left. */
 void worker_main(yoke_worker *worker);
 
-/* Runs one ticket of the job: claims items until none is left, settles the job if it was the
- * last to leave. */
-void worker_run(yoke_worker *worker, yoke_job *job);
+/* While the worker waits for a stolen frame of its own: runs whatever it finds, once, or sleeps
+ * until there is something or the frame has run. */
+void worker_help(yoke_worker *worker, yoke_frame *awaited);
+
+/* Whether there is stack enough to run other work inside this one. */
+static inline bool worker_has_stack(const yoke_worker *worker)
+{
+    return (uintptr_t)__builtin_frame_address(0) > worker->stack_low;
+}
 
 #endif

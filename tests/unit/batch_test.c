@@ -38,7 +38,9 @@ static void make_type(const uint32_t in_bytes[YOKE_INPUTS_MAX], uint32_t out_byt
     memcpy(desc.in_bytes, in_bytes, sizeof desc.in_bytes);
     const char *what;
     assert_int_equal(type_check(&desc, &what), YOKE_OK);
+    static uint32_t kernel;
     type_init(&type, NULL, &desc);
+    type.gpu.spirv = &kernel; /* so that no job is plain */
 }
 
 #define SHAPE(out, params, ...)                                                                    \
@@ -297,7 +299,7 @@ static void run_item(const backend_block *block, uint32_t at, filled *f, uint32_
     }
     if (type.params_bytes > 0) {
         uint64_t params = block->params + (uint64_t)at * block->params_stride;
-        assert_memory_equal(host_at(params, type.params_bytes), job_core_of(&f->job)->params,
+        assert_memory_equal(host_at(params, type.params_bytes), job_params(&f->job),
                             type.params_bytes);
     }
     char *out = host_at(block->out + (uint64_t)at * type.out_bytes, type.out_bytes);
@@ -575,8 +577,9 @@ static void items_share_params_until_they_differ(void **state)
     SHAPE(4, 5, 4);
     begin_batch(65536, TARGET_MAX);
     for (int i = 0; i < 3; i++) {
-        yoke_job job = yoke_job(.type = &type, .in = {numbers_in}, .out = numbers_out,
-                                .num_items = 2, .params = i < 2 ? "same!" : "other");
+        yoke_job job =
+            yoke_job(.type = &type, .in = {numbers_in}, .out = numbers_out, .num_items = 2,
+                     .params = i < 2 ? "same!" : "other", .params_bytes = 5);
         begin_job(&job, 1);
         assert_int_equal(add(&job), BATCH_TOOK_ALL);
         batch_seal(&b);

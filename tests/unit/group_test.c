@@ -14,6 +14,15 @@
 
 static group_table table;
 
+/* One job of the group settles. */
+static bool settle_one(yoke_group *group, yoke_status status, yoke_job **released)
+{
+    if (status != YOKE_OK) {
+        group_fail_any(group, status);
+    }
+    return group_finish_any(&table, group, 1, released);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -37,7 +46,8 @@ static group_bucket *bucket_of(const yoke_group *group)
 
 static yoke_job after(yoke_group *group)
 {
-    yoke_job job = yoke_job(.num_items = 1, .after = group);
+    static const yoke_type type;
+    yoke_job job = yoke_job(.type = &type, .num_items = 1, .after = group);
     job_begin_submitter(&job);
     job_add_first_ticket_submitter(&job);
     return job;
@@ -82,14 +92,14 @@ static void a_group_is_empty_when_its_last_job_is_finished(void **state)
     yoke_group group = {{0}};
     yoke_job *released = (yoke_job *)&group;
     for (int i = 0; i < 3; i++) {
-        group_add_any(&group);
+        group_add_any(&group, 1);
         assert_false(group_is_empty(&group));
     }
-    assert_false(group_finish_any(&table, &group, YOKE_OK, &released));
+    assert_false(settle_one(&group, YOKE_OK, &released));
     assert_null(released);
-    assert_false(group_finish_any(&table, &group, YOKE_OK, &released));
+    assert_false(settle_one(&group, YOKE_OK, &released));
     assert_false(group_is_empty(&group));
-    assert_true(group_finish_any(&table, &group, YOKE_OK, &released));
+    assert_true(settle_one(&group, YOKE_OK, &released));
     assert_null(released);
     assert_true(group_is_empty(&group));
     assert_int_equal(group_status(&group), YOKE_OK);
@@ -102,8 +112,8 @@ static void the_first_failure_stays_when_the_group_is_used_again(void **state)
     yoke_job *released;
     const yoke_status statuses[] = {YOKE_OK, YOKE_KERNEL, YOKE_CANCELED, YOKE_OK};
     for (int i = 0; i < 4; i++) {
-        group_add_any(&group);
-        group_finish_any(&table, &group, statuses[i], &released);
+        group_add_any(&group, 1);
+        settle_one(&group, statuses[i], &released);
         assert_true(group_is_empty(&group));
         assert_int_equal(group_status(&group), i == 0 ? YOKE_OK : YOKE_KERNEL);
     }
@@ -128,8 +138,8 @@ static void an_empty_group_that_failed_stops_what_comes_after(void **state)
     (void)state;
     yoke_group group = {{0}};
     yoke_job job = after(&group), *released;
-    group_add_any(&group);
-    group_finish_any(&table, &group, YOKE_DEADLINE, &released);
+    group_add_any(&group, 1);
+    settle_one(&group, YOKE_DEADLINE, &released);
     assert_false(group_defer_any(&table, &job));
     assert_int_equal(job_stop_status(&job), YOKE_DEPENDENCY);
 }
@@ -139,14 +149,14 @@ static void deferred_jobs_come_out_oldest_first_when_the_group_empties(void **st
     (void)state;
     yoke_group group = {{0}};
     yoke_job jobs[3] = {after(&group), after(&group), after(&group)}, *released;
-    group_add_any(&group);
-    group_add_any(&group);
+    group_add_any(&group, 1);
+    group_add_any(&group, 1);
     assert_true(group_defer_any(&table, &jobs[0]));
     assert_true(group_defer_any(&table, &jobs[1]));
-    assert_false(group_finish_any(&table, &group, YOKE_OK, &released));
+    assert_false(settle_one(&group, YOKE_OK, &released));
     assert_null(released);
     assert_true(group_defer_any(&table, &jobs[2]));
-    assert_true(group_finish_any(&table, &group, YOKE_OK, &released));
+    assert_true(settle_one(&group, YOKE_OK, &released));
     assert_ptr_equal(released, &jobs[0]);
     assert_ptr_equal(next_of(&jobs[0]), &jobs[1]);
     assert_ptr_equal(next_of(&jobs[1]), &jobs[2]);
@@ -163,14 +173,14 @@ static void a_group_that_failed_stops_its_deferred_jobs(void **state)
     (void)state;
     yoke_group group = {{0}};
     yoke_job jobs[2] = {after(&group), after(&group)}, *released;
-    group_add_any(&group);
-    group_add_any(&group);
+    group_add_any(&group, 1);
+    group_add_any(&group, 1);
     group_defer_any(&table, &jobs[0]);
     group_defer_any(&table, &jobs[1]);
     job_stop_any(&jobs[1], YOKE_CANCELED); /* while it waits; that came first */
-    group_finish_any(&table, &group, YOKE_KERNEL, &released);
+    settle_one(&group, YOKE_KERNEL, &released);
     assert_int_equal(job_stop_status(&jobs[0]), YOKE_OK); /* not before the group is empty */
-    assert_true(group_finish_any(&table, &group, YOKE_OK, &released));
+    assert_true(settle_one(&group, YOKE_OK, &released));
     assert_ptr_equal(released, &jobs[0]);
     assert_int_equal(job_stop_status(&jobs[0]), YOKE_DEPENDENCY);
     assert_int_equal(job_stop_status(&jobs[1]), YOKE_CANCELED);
@@ -183,9 +193,9 @@ static void a_group_can_defer_again_after_a_release(void **state)
     yoke_group group = {{0}};
     for (int round = 0; round < 3; round++) {
         yoke_job job = after(&group), *released;
-        group_add_any(&group);
+        group_add_any(&group, 1);
         assert_true(group_defer_any(&table, &job));
-        assert_true(group_finish_any(&table, &group, YOKE_OK, &released));
+        assert_true(settle_one(&group, YOKE_OK, &released));
         assert_ptr_equal(released, &job);
         assert_null(next_of(&job));
     }
@@ -197,19 +207,19 @@ static void groups_in_one_bucket_release_only_their_own(void **state)
     yoke_group *a = NULL, *b = NULL;
     find_collision(&a, &b);
     yoke_job jobs[5] = {after(a), after(b), after(a), after(b), after(a)}, *released;
-    group_add_any(a);
-    group_add_any(b);
+    group_add_any(a, 1);
+    group_add_any(b, 1);
     for (int i = 0; i < 5; i++) {
         assert_true(group_defer_any(&table, &jobs[i]));
     }
-    assert_true(group_finish_any(&table, a, YOKE_KERNEL, &released));
+    assert_true(settle_one(a, YOKE_KERNEL, &released));
     assert_ptr_equal(released, &jobs[0]);
     assert_ptr_equal(next_of(&jobs[0]), &jobs[2]);
     assert_ptr_equal(next_of(&jobs[2]), &jobs[4]);
     assert_null(next_of(&jobs[4]));
     yoke_job late = after(b); /* the list's end is where it should be */
     assert_true(group_defer_any(&table, &late));
-    assert_true(group_finish_any(&table, b, YOKE_OK, &released));
+    assert_true(settle_one(b, YOKE_OK, &released));
     assert_ptr_equal(released, &jobs[1]);
     assert_ptr_equal(next_of(&jobs[1]), &jobs[3]);
     assert_ptr_equal(next_of(&jobs[3]), &late);
@@ -225,7 +235,7 @@ static void taking_all_empties_every_bucket(void **state)
     static yoke_job jobs[JOBS];
     memset(groups, 0, sizeof groups);
     for (int i = 0; i < GROUPS; i++) {
-        group_add_any(&groups[i]);
+        group_add_any(&groups[i], 1);
     }
     for (int i = 0; i < JOBS; i++) {
         jobs[i] = after(&groups[i % GROUPS]);
@@ -243,7 +253,7 @@ static void taking_all_empties_every_bucket(void **state)
     for (int i = 0; i < GROUPS; i++) { /* nothing is deferred any more */
         yoke_job *released;
         assert_false(group_is_empty(&groups[i]));
-        assert_true(group_finish_any(&table, &groups[i], YOKE_OK, &released));
+        assert_true(settle_one(&groups[i], YOKE_OK, &released));
         assert_null(released);
         assert_true(group_is_empty(&groups[i]));
     }
@@ -262,7 +272,7 @@ typedef struct finisher {
 static void *finish(void *context)
 {
     finisher *f = context;
-    f->emptied = group_finish_any(&table, f->group, YOKE_OK, &f->released);
+    f->emptied = settle_one(f->group, YOKE_OK, &f->released);
     return NULL;
 }
 
@@ -290,18 +300,18 @@ static void a_group_that_fills_again_before_the_release_keeps_its_jobs(void **st
     static yoke_group group;
     static finisher f;
     yoke_job job = after(&group), *released;
-    group_add_any(&group);
+    group_add_any(&group, 1);
     assert_true(group_defer_any(&table, &job));
     pthread_mutex_lock(&bucket_of(&group)->lock);
     start(&f, &group);
     wait_for_count(&group, 0);
     assert_false(group_is_empty(&group)); /* the finisher may still look at it */
-    group_add_any(&group);
+    group_add_any(&group, 1);
     pthread_mutex_unlock(&bucket_of(&group)->lock);
     testing_join(f.thread);
     assert_null(f.released);
     assert_false(f.emptied);
-    assert_true(group_finish_any(&table, &group, YOKE_OK, &released));
+    assert_true(settle_one(&group, YOKE_OK, &released));
     assert_ptr_equal(released, &job);
 }
 
@@ -311,14 +321,14 @@ static void of_two_that_take_the_count_to_zero_one_releases(void **state)
     static yoke_group group;
     static finisher f[2];
     yoke_job job = after(&group);
-    group_add_any(&group);
+    group_add_any(&group, 1);
     assert_true(group_defer_any(&table, &job));
     pthread_mutex_lock(&bucket_of(&group)->lock);
     for (int i = 0; i < 2; i++) {
         start(&f[i], &group);
         wait_for_count(&group, 0);
         if (i == 0) {
-            group_add_any(&group);
+            group_add_any(&group, 1);
         }
     }
     pthread_mutex_unlock(&bucket_of(&group)->lock);
@@ -341,14 +351,14 @@ static void a_finisher_that_comes_late_does_not_touch_a_freed_group(void **state
         finisher f[2];
         yoke_job job = after(group);
         group_bucket *bucket = bucket_of(group);
-        group_add_any(group);
+        group_add_any(group, 1);
         assert_true(group_defer_any(&table, &job));
         pthread_mutex_lock(&bucket->lock);
         for (int i = 0; i < 2; i++) {
             start(&f[i], group);
             wait_for_count(group, 0);
             if (i == 0) {
-                group_add_any(group);
+                group_add_any(group, 1);
             }
         }
         pthread_mutex_unlock(&bucket->lock);
@@ -393,7 +403,7 @@ static void *finish_at_each_meeting(void *context)
             testing_relax(&looks);
         }
         dawdle(&random);
-        group_finish_any(&table, &m->group, YOKE_OK, &m->released);
+        settle_one(&m->group, YOKE_OK, &m->released);
         atomic_store(&m->num_over, i);
     }
     return NULL;
@@ -411,7 +421,7 @@ static void a_job_deferred_beside_the_last_finish_is_released_or_refused(void **
     testing_start(&thread, finish_at_each_meeting, &m);
     for (uint32_t i = 1; i <= m.num_meetings; i++) {
         m.job = after(&m.group);
-        group_add_any(&m.group);
+        group_add_any(&m.group, 1);
         atomic_store(&m.num_ready, i);
         dawdle(&random);
         bool deferred = group_defer_any(&table, &m.job);
@@ -448,7 +458,7 @@ static void *write_and_finish(void *context)
     writer *w = context;
     yoke_job *released;
     w->outputs[w->self] = 1u << 8 * w->self;
-    group_finish_any(&table, w->group, YOKE_OK, &released);
+    settle_one(w->group, YOKE_OK, &released);
     if (released != NULL) {
         atomic_store(w->sum_released, sum_of(w->outputs));
     }
@@ -465,7 +475,7 @@ static void outputs_are_there_when_the_group_is_empty_or_releases(void **state)
         _Atomic uint32_t sum_released = 0;
         writer writers[WRITERS];
         for (int i = 0; i < WRITERS; i++) {
-            group_add_any(&group);
+            group_add_any(&group, 1);
         }
         assert_true(group_defer_any(&table, &job));
         for (uint32_t i = 0; i < WRITERS; i++) {
@@ -514,7 +524,7 @@ static void release(stress *s, yoke_job *job)
 static void finish_one(stress *s, yoke_group *group)
 {
     yoke_job *released;
-    group_finish_any(&table, group, YOKE_OK, &released);
+    settle_one(group, YOKE_OK, &released);
     while (released != NULL) {
         yoke_job *next = next_of(released);
         release(s, released);
@@ -532,7 +542,7 @@ static void *add_finish_and_defer(void *context)
         uint64_t g = testing_random_below(&random, STRESS_GROUPS);
         uint64_t operation = testing_random_below(&random, 6); /* the groups are often empty */
         if (operation == 0) {
-            group_add_any(s->groups[g]);
+            group_add_any(s->groups[g], 1);
             held[g]++;
         } else if (operation < 4) {
             if (held[g] > 0) {
@@ -568,8 +578,8 @@ static void run_round(stress *s, uint64_t seed)
     s->seed = seed;
     pthread_barrier_init(&s->start, NULL, STRESS_THREADS);
     yoke_job *released;
-    group_add_any(s->groups[2]);
-    group_finish_any(&table, s->groups[2], YOKE_KERNEL, &released);
+    group_add_any(s->groups[2], 1);
+    settle_one(s->groups[2], YOKE_KERNEL, &released);
     for (int i = 0; i < STRESS_THREADS; i++) {
         testing_start(&threads[i], add_finish_and_defer, s);
     }

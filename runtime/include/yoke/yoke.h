@@ -191,6 +191,8 @@ enum {
     YOKE_JOB_GPU = 1u << 1,  /* run on a GPU; refused where none is ready; the CPU runs what a GPU
                               * has failed */
     YOKE_JOB_REAP = 1u << 2, /* on settling goes to the runtime's completion queue: yoke_reap */
+    YOKE_JOB_HIGH = 1u << 3, /* workers take it before other jobs, also between the grains of a
+                              * large one; after 16 of them in a row another job has its turn */
 };
 
 /*
@@ -224,7 +226,7 @@ struct yoke_job {
     void *user;                  /* the caller's */
     const void *params;          /* copied at submit; NULL: all zero */
     uint32_t params_bytes;       /* the type's params_bytes; 0 with params NULL */
-    uint32_t reserved0;
+    uint32_t reserved0;          /* the runtime's */
     uint64_t cost;        /* 0: the type computes it */
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; looked at whenever items are claimed; 0: none */
 
@@ -470,7 +472,8 @@ size_t yoke_reap(yoke_runtime *rt, yoke_job **jobs, size_t max_jobs);
     X(tickets_stolen, "tickets a worker took from another worker's deque")                         \
     X(tickets_shared, "extra tickets pushed for hungry workers")                                   \
     X(parks, "times a worker went to sleep")                                                       \
-    X(wakes, "times a worker was woken for new work")
+    X(wakes, "times a worker was woken for new work")                                              \
+    X(forks_stolen, "forked calls a worker took from another worker")
 
 typedef struct yoke_stats {
     uint32_t struct_bytes;

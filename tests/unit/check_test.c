@@ -1,8 +1,8 @@
 /*
- * submit.h: a table that breaks each rule of a job once, overlaps in every position, and costs.
+ * check.h: a table that breaks each rule of a job once, overlaps in every position, and costs.
  * And what only yoke_submit shows: a host thread that waits for room gets it.
  */
-#include "runtime/submit.h"
+#include "runtime/check.h"
 
 #include <sched.h>
 
@@ -105,6 +105,7 @@ static const row good[] = {
     {JOB(PAIR, .num_items = 1), YOKE_OK, NULL},
     {JOB(PAIR, .struct_bytes = sizeof(yoke_job) + 64), YOKE_OK, NULL},
     {JOB(PAIR, .flags = YOKE_JOB_CPU), YOKE_OK, NULL},
+    {JOB(PAIR, .flags = YOKE_JOB_HIGH), YOKE_OK, NULL},
     {JOB(PAIR, .flags = YOKE_JOB_REAP), YOKE_OK, NULL},
     {JOB(PAIR, .flags = YOKE_JOB_REAP | YOKE_JOB_CPU), YOKE_OK, NULL},
     {JOB(PAIR, .done = done), YOKE_OK, NULL},
@@ -168,7 +169,7 @@ static const row bad[] = {
     {JOB(.type = &reader, .in = {no_spans, in0, span_without_data}, .num_items = ITEMS),
      YOKE_INVALID, "a span without data"},
     {JOB(PAIR, .flags = YOKE_JOB_GPU), YOKE_NO_DEVICE, "no device is ready for the type"},
-    {JOB(PAIR, .flags = 1u << 3), YOKE_UNSUPPORTED,
+    {JOB(PAIR, .flags = 1u << 4), YOKE_UNSUPPORTED,
      "a flag or a resident that this version does not know"},
     {JOB(PAIR, .flags = 1u << 31), YOKE_UNSUPPORTED,
      "a flag or a resident that this version does not know"},
@@ -178,7 +179,7 @@ static const row bad[] = {
      "a flag or a resident that this version does not know"},
     /* Malformed is the first thing to tell, whatever it asks for. */
     {JOB(PAIR, .flags = YOKE_JOB_GPU, .out = NULL), YOKE_INVALID, "no output"},
-    {JOB(PAIR, .flags = 1u << 3, .in = {in0}), YOKE_INVALID, "an input is missing"},
+    {JOB(PAIR, .flags = 1u << 4, .in = {in0}), YOKE_INVALID, "an input is missing"},
 };
 
 static void check_row(const row *r, const char *table, size_t i)
@@ -186,7 +187,7 @@ static void check_row(const row *r, const char *table, size_t i)
     uint64_t ignored;
     const char *what = "";
     yoke_job job = r->job;
-    yoke_status status = submit_check(rt, &job, &ignored, &what);
+    yoke_status status = check_job(rt, &job, &ignored, &what);
     if (status != r->status) {
         fail_msg("%s[%zu] (%s): %s", table, i, r->what != NULL ? r->what : "good",
                  yoke_status_name(status));
@@ -218,7 +219,7 @@ static void no_job_is_refused(void **state)
     (void)state;
     uint64_t ignored;
     const char *what = NULL;
-    assert_int_equal(submit_check(rt, NULL, &ignored, &what), YOKE_INVALID);
+    assert_int_equal(check_job(rt, NULL, &ignored, &what), YOKE_INVALID);
     assert_string_equal(what, "no job");
 }
 
@@ -229,7 +230,7 @@ static yoke_status check(const yoke_job *job)
 {
     uint64_t ignored;
     const char *what = NULL;
-    yoke_status status = submit_check(rt, job, &ignored, &what);
+    yoke_status status = check_job(rt, job, &ignored, &what);
     if (status == YOKE_INVALID) {
         assert_string_equal(what, "an input overlaps the output");
     }
@@ -305,7 +306,7 @@ static uint64_t cost_of(const yoke_job *job)
 {
     uint64_t answer = 0;
     const char *what = NULL;
-    assert_int_equal(submit_check(rt, job, &answer, &what), YOKE_OK);
+    assert_int_equal(check_job(rt, job, &answer, &what), YOKE_OK);
     return answer;
 }
 
@@ -337,7 +338,7 @@ static void a_ragged_job_of_empty_spans_still_weighs_something(void **state)
 static void bytes_beyond_64_bits_weigh_the_most_there_is(void **state)
 {
     (void)state;
-    /* Never read: submit_check only adds up. No output, so nothing can overlap. */
+    /* Never read: check_job only adds up. No output, so nothing can overlap. */
     const yoke_span spans[ITEMS] = {{AT(8), UINT64_MAX - 8}, {AT(8), 7}, {AT(8), 5}, {AT(8), 0}};
     yoke_job job = yoke_job(.type = &reader, .in = {spans, in0, no_spans}, .num_items = ITEMS);
     assert_int_equal(cost_of(&job), UINT64_MAX);
@@ -377,9 +378,9 @@ static void the_cost_of_a_refused_job_is_not_asked_for(void **state)
     const char *what;
     yoke_job job = yoke_job(SOURCE, .out = NULL);
     num_cost_calls = 0;
-    submit_check(rt, &job, &ignored, &what);
+    check_job(rt, &job, &ignored, &what);
     job = yoke_job(SOURCE, .flags = YOKE_JOB_GPU);
-    submit_check(rt, &job, &ignored, &what);
+    check_job(rt, &job, &ignored, &what);
     assert_int_equal(num_cost_calls, 0);
 }
 

@@ -1,0 +1,144 @@
+/*
+ * Whether a job may be submitted, and what it weighs. See check.h.
+ */
+#include "check.h"
+
+#include "job.h"
+
+#define CHECK_KNOWN_FLAGS ((uint32_t)(YOKE_JOB_CPU | YOKE_JOB_GPU | YOKE_JOB_REAP | YOKE_JOB_HIGH))
+
+typedef struct check_range {
+    uintptr_t begin, end;
+} check_range;
+
+/* False: it would wrap round the address space. */
+static bool check_range_of(const void *data, uint64_t bytes, check_range *range)
+{
+    range->begin = (uintptr_t)data;
+    return !__builtin_add_overflow(range->begin, bytes, &range->end);
+}
+
+static bool check_overlap(check_range a, check_range b)
+{
+    return a.begin < a.end && b.begin < b.end && a.begin < b.end && b.begin < a.end;
+}
+
+/* Adds up the bytes of a ragged input. NULL: all is well. */
+static const char *check_spans(const yoke_span *spans, uint32_t num_items, check_range out,
+                               uint64_t *bytes)
+{
+    for (uint32_t i = 0; i < num_items; i++) {
+        check_range range;
+        if (spans[i].data == NULL && spans[i].bytes != 0) {
+            return "a span without data";
+        }
+        if (!check_range_of(spans[i].data, spans[i].bytes, &range)) {
+            return "a span is too long";
+        }
+        if (check_overlap(range, out)) {
+            return "an input overlaps the output";
+        }
+        if (__builtin_add_overflow(*bytes, spans[i].bytes, bytes)) {
+            *bytes = UINT64_MAX;
+        }
+    }
+    return NULL;
+}
+
+static const char *check_buffers(const yoke_job *job, uint64_t *ragged_bytes)
+{
+    const yoke_type *type = job->type;
+    check_range out, in;
+    uint64_t out_bytes = (uint64_t)job->num_items * type->out_bytes;
+    if (out_bytes > 0 && job->out == NULL) {
+        return "no output";
+    }
+    if (!check_range_of(job->out, out_bytes, &out)) {
+        return "the output is too long";
+    }
+    for (uint32_t k = 0; k < YOKE_INPUTS_MAX; k++) {
+        if ((job->in[k] != NULL) != (k < type->num_inputs)) {
+            return k < type->num_inputs ? "an input is missing" : "an input too many";
+        }
+        if (k >= type->num_inputs) {
+            continue;
+        }
+        bool ragged = type->in_bytes[k] == YOKE_RAGGED;
+        uint64_t stride = ragged ? sizeof(yoke_span) : type->in_bytes[k];
+        if (!check_range_of(job->in[k], job->num_items * stride, &in)) {
+            return "an input is too long";
+        }
+        if (check_overlap(in, out)) {
+            return "an input overlaps the output";
+        }
+        const char *what =
+            ragged ? check_spans(job->in[k], job->num_items, out, ragged_bytes) : NULL;
+        if (what != NULL) {
+            return what;
+        }
+    }
+    return NULL;
+}
+
+static const char *check_fields(const yoke_runtime *rt, const yoke_job *job)
+{
+    uint32_t both = YOKE_JOB_CPU | YOKE_JOB_GPU;
+    if (job->struct_bytes < sizeof(yoke_job)) {
+        return "struct_bytes is not set";
+    }
+    if (job->type == NULL || job->type->rt != rt) {
+        return "the type is not of this runtime";
+    }
+    if (job->num_items == 0) {
+        return "no items";
+    }
+    if ((job->flags & both) == both) {
+        return "both CPU and GPU only";
+    }
+    if ((job->done != NULL) + (job->group != NULL) + ((job->flags & YOKE_JOB_REAP) != 0) > 1) {
+        return "more than one of done, group and YOKE_JOB_REAP";
+    }
+    if (job->group != NULL && job->group == job->after) {
+        return "after its own group";
+    }
+    if (job->params_bytes != (job->params != NULL ? job->type->params_bytes : 0)) {
+        return "params_bytes is not the type's";
+    }
+    if (job_status(job) >= YOKE_PENDING) { /* or marked: it is in the array twice */
+        return "submitted already";
+    }
+    return NULL;
+}
+
+yoke_status check_job(const yoke_runtime *rt, const yoke_job *job, uint64_t *cost,
+                      const char **what)
+{
+    uint64_t ragged_bytes = 0;
+    *what = job == NULL ? "no job" : check_fields(rt, job);
+    if (*what == NULL) {
+        *what = check_buffers(job, &ragged_bytes);
+    }
+    if (*what != NULL) {
+        return YOKE_INVALID;
+    }
+    if ((job->flags & YOKE_JOB_GPU) != 0 && atomic_load(&job->type->num_serving) == 0) {
+        *what = "no device is ready for the type";
+        return YOKE_NO_DEVICE;
+    }
+    if ((job->flags & ~CHECK_KNOWN_FLAGS) != 0 || job->resident[0] != NULL ||
+        job->resident[1] != NULL || job->resident[2] != NULL || job->resident[3] != NULL) {
+        *what = "a flag or a resident that this version does not know";
+        return YOKE_UNSUPPORTED;
+    }
+    if (job_is_plain(job)) { /* nothing depends on it */
+        *cost = 1;
+        return YOKE_OK;
+    }
+    *cost = job->cost != 0            ? job->cost
+            : job->type->cost != NULL ? job->type->cost(job)
+                                      : ragged_bytes;
+    if (*cost == 0) {
+        *cost = job->num_items;
+    }
+    return YOKE_OK;
+}

@@ -1,0 +1,168 @@
+/*
+ * Running a ticket: claims, the kernel's call, grains, and who settles.
+ *
+ * A large job is not cut up when it is submitted. Its ticket's holder claims a grain at a time, and
+ * pushes another ticket for the same job only while some worker has nothing to do. Grains are sized
+ * by measured time, so that a claim's cost (a compare-exchange and a clock read) stays under a
+ * thousandth of the work, and a cancel or a deadline is noticed within about 50 us of it.
+ */
+#include "run.h"
+
+#include "fork.h"
+#include "job.h"
+#include "settle.h"
+
+#define RUN_GRAIN_NS UINT64_C(50000)
+#define RUN_GRAIN_COST_MAX (UINT64_C(1) << 40)
+
+/* Why the job must not go on, or YOKE_OK. now_ns is looked at only if the job has a deadline. */
+static yoke_status run_stop_status(yoke_worker *worker, yoke_job *job, uint64_t now_ns)
+{
+    if (runtime_is_stopping(worker->rt)) {
+        job_stop_any(job, YOKE_CANCELED);
+    } else if (job->deadline_ns != 0 && now_ns >= job->deadline_ns) {
+        job_stop_any(job, YOKE_DEADLINE);
+    }
+    return job_stop_status(job);
+}
+
+static yoke_status run_kernel(yoke_worker *worker, yoke_job *job, uint32_t first, uint32_t count)
+{
+    const yoke_type *type = job->type;
+    yoke_claim claim = {
+        .out = type->out_bytes == 0 ? NULL : (char *)job->out + (size_t)first * type->out_bytes,
+        .first = first,
+        .count = count,
+        .params = job_params(job),
+        .user = type->user,
+    };
+    for (uint32_t k = 0; k < type->num_inputs; k++) {
+        size_t stride = type->in_bytes[k] == YOKE_RAGGED ? sizeof(yoke_span) : type->in_bytes[k];
+        claim.in[k] = (const char *)job->in[k] + first * stride;
+    }
+    stats_add_owner(&worker->stats, STATS_claims_run, 1);
+    stats_add_owner(&worker->stats, STATS_items_run, count);
+    fork_scope scope = fork_enter_worker(worker);
+    yoke_status status = type->cpu(worker, &claim);
+    if (!fork_leave_worker(worker, scope)) {
+        return base_misuse("a kernel's forks and joins do not pair up");
+    }
+    return status == YOKE_PENDING ? YOKE_KERNEL : status;
+}
+
+/* One item, one ticket: nobody else can claim it. */
+static void run_one(yoke_worker *worker, yoke_job *job)
+{
+    uint64_t now_ns = job->deadline_ns != 0 ? base_now_ns() : 0;
+    yoke_status status = run_stop_status(worker, job, now_ns);
+    if (status == YOKE_OK) {
+        status = run_kernel(worker, job, 0, 1);
+        yoke_status stop = job_stop_status(job); /* the first failure wins */
+        status = stop != YOKE_OK ? stop : status;
+    }
+    settle(worker->rt, &worker->stats, &worker->held, job, status);
+}
+
+/* How many items to claim: a grain, less towards the job's end if others can share it. */
+static uint32_t run_grain_items(yoke_worker *worker, yoke_job *job)
+{
+    uint64_t cost = atomic_load_explicit(&job->type->grain_cost, memory_order_relaxed);
+    uint64_t grain = cost / job_core_of(job)->item_cost;
+    uint32_t num_workers = worker->rt->num_workers;
+    if (num_workers > 1) {
+        uint64_t fair = job_unclaimed_any(job) / (2 * num_workers);
+        uint64_t least = grain / 8;
+        fair = fair > least ? fair : least;
+        grain = grain < fair ? grain : fair;
+    }
+    return grain == 0 ? 1 : grain > UINT32_MAX ? UINT32_MAX : (uint32_t)grain;
+}
+
+/* Learns from a claim of `count` items that took that long: at most by a factor of two at a time,
+ * for a claim may have been interrupted, and not at all if it is about right, for the line is
+ * shared. */
+static void run_learn_grain(yoke_job *job, uint32_t count, uint64_t took_ns)
+{
+    _Atomic uint64_t *grain_cost = &((yoke_type *)(uintptr_t)job->type)->grain_cost;
+    uint64_t grain = atomic_load_explicit(grain_cost, memory_order_relaxed);
+    uint64_t cost = count * job_core_of(job)->item_cost, wanted;
+    if (__builtin_mul_overflow(cost, RUN_GRAIN_NS, &wanted)) {
+        wanted = UINT64_MAX;
+    }
+    wanted /= took_ns + 1;
+    wanted = wanted > 2 * grain ? 2 * grain : wanted < grain / 2 ? grain / 2 : wanted;
+    wanted = wanted < 1 ? 1 : wanted > RUN_GRAIN_COST_MAX ? RUN_GRAIN_COST_MAX : wanted;
+    if (wanted > grain + grain / 4 || wanted < grain - grain / 4) {
+        atomic_store_explicit(grain_cost, wanted, memory_order_relaxed);
+    }
+}
+
+/* While some worker has nothing to do and this one nothing to give but this job: one more ticket.
+ */
+static void run_share(yoke_worker *worker, yoke_job *job)
+{
+    yoke_runtime *rt = worker->rt;
+    if (job_unclaimed_any(job) == 0 || !park_has_hungry_any(&rt->park) ||
+        !deque_looks_empty_any(&worker->tickets)) {
+        return;
+    }
+    job_add_ticket_any(job);
+    deque_push_owner(&worker->tickets, job); /* it was empty: there is room */
+    stats_add_owner(&worker->stats, STATS_tickets_shared, 1);
+    park_wake_one_any(&rt->park);
+}
+
+static void run_many(yoke_worker *worker, yoke_job *job)
+{
+    uint64_t now_ns = base_now_ns(), finished = 0;
+    while (job_unclaimed_any(job) > 0) { /* looked at first: what has all run is never stopped */
+        bool stopped = run_stop_status(worker, job, now_ns) != YOKE_OK;
+        uint32_t want = stopped ? UINT32_MAX : run_grain_items(worker, job), first;
+        uint32_t count = job_claim_back_any(job, want, &first);
+        if (count > 0 && !stopped) {
+            run_share(worker, job);
+            yoke_status status = run_kernel(worker, job, first, count);
+            if (status != YOKE_OK) {
+                job_stop_any(job, status);
+            }
+            uint64_t begun_ns = now_ns;
+            now_ns = base_now_ns();
+            run_learn_grain(job, count, now_ns - begun_ns);
+        }
+        finished += count;
+    }
+    if (job_finish_any(job, finished + 1)) {
+        settle(worker->rt, &worker->stats, &worker->held, job, job_stop_status(job));
+    }
+}
+
+void run_ticket(yoke_worker *worker, yoke_job *job)
+{
+    if ((job_marks(job) & JOB_IS_RUN) != 0) {
+        settle(worker->rt, &worker->stats, &worker->held, job, job_stop_status(job));
+    } else if (job->num_items == 1) {
+        run_one(worker, job);
+    } else {
+        run_many(worker, job);
+    }
+}
+
+/* A device has failed the batch: its claims are run here, and its slot is free again. */
+void run_failed(yoke_worker *worker, batch *failed)
+{
+    for (uint32_t i = 0; i < failed->num_claims; i++) {
+        batch_claim *claim = &failed->claims[i];
+        yoke_job *job = claim->job;
+        if (run_stop_status(worker, job, base_now_ns()) == YOKE_OK) {
+            yoke_status status = run_kernel(worker, job, claim->first, claim->count);
+            if (status != YOKE_OK) {
+                job_stop_any(job, status);
+            }
+        }
+        if (job->num_items == 1 || job_finish_any(job, claim->count)) {
+            settle(worker->rt, &worker->stats, &worker->held, job, job_stop_status(job));
+        }
+    }
+    atomic_store_explicit(&failed->is_free, true, memory_order_release);
+    park_wake_all_any(&worker->rt->gpu_park); /* its submitter may have no other slot */
+}

@@ -1,0 +1,19 @@
+/*
+ * Running what a worker has found: a ticket of a job, or a batch that a device has failed.
+ *
+ * Threads: the worker's own (or yoke_destroy's, as worker 0, after the threads have ended).
+ */
+#ifndef YOKE_RUN_H
+#define YOKE_RUN_H
+
+#include "batch.h"
+#include "worker.h"
+
+/* Runs one ticket of the job: claims items until none is left, settles the job if it was the
+ * last to leave. */
+void run_ticket(yoke_worker *worker, yoke_job *job);
+
+/* Runs the claims of a batch that a device has failed; its slot is free again. */
+void run_failed(yoke_worker *worker, batch *failed);
+
+#endif
