@@ -7,7 +7,7 @@
  * Ordering ledger
  *   C1  job before the push    push: compare-exchange of pushed (seq_cst)    reap: exchange
  * (acquire) if broken: the host reads a status that is not there yet. C2  push against opening the
- * descriptor    push: exchange of pushed, load fd; open: store fd, load pushed (all seq_cst) if
+ * descriptor push: exchange of pushed, load fd    open: store fd, load pushed    (all seq_cst) if
  * broken: a descriptor stays silent over a queue that is not empty.
  */
 #ifndef YOKE_COMPLETION_H

@@ -3,8 +3,10 @@
  * without any, the controller sleeps without a time-out until the next submit.
  *
  * Ordering ledger
- *   K1  a submit against falling asleep    controller: store controller_sleeps (seq_cst), load the
- *       number of jobs    submit: count the job, fence (seq_cst), load controller_sleeps
+ *   K1  a submit against falling asleep
+ *       controller: store controller_sleeps (seq_cst), fence (seq_cst), load the number of jobs
+ *       submit: count the job (by R3 of ring.h, or before a seq_cst fence), load controller_sleeps
+ *       (seq_cst)
  *       if broken: windows are not folded until the submit after the next.
  */
 #include "controller.h"
@@ -162,7 +164,7 @@ void controller_ring_any(yoke_runtime *rt)
 
 void controller_notice_any(yoke_runtime *rt)
 {
-    if (atomic_load_explicit(&rt->controller_sleeps, memory_order_relaxed) && /* K1 */
+    if (atomic_load_explicit(&rt->controller_sleeps, memory_order_seq_cst) && /* K1 */
         atomic_exchange(&rt->controller_sleeps, false)) {
         controller_ring_any(rt);
     }

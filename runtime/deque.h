@@ -15,15 +15,15 @@
  * from a deque that is not empty, when another thread takes the ticket it was after.
  *
  * Ordering ledger
- *   Q1  ticket before bottom   push_owner: store bottom (release)     steal_any: load bottom
+ *   Q1  ticket before bottom    push_owner: store bottom (release)    steal_any: load bottom
  * (acquire) if broken: a thief reads a slot before the ticket, or a job before its fields, is
  * written. Every store of bottom is a release, also those of pop_owner: a relaxed one between push
  * and steal would end the release sequence that the thief's load relies on. Q2  bottom against top
- * pop_owner: store bottom, fence, load top   steal_any: load top, fence, load bottom (seq_cst
- * fences) if broken: owner and thief both take the last ticket. Q3  who gets the ticket pop_owner
+ * pop_owner: store bottom, fence, load top steal_any: load top, fence, load bottom (both fences
+ * seq_cst) if broken: owner and thief both take the last ticket. Q3  who gets the ticket pop_owner
  * and steal_any: compare-exchange of top (seq_cst) if broken: two thieves, or the owner and a
- * thief, take one ticket. Q4  slot free again        push_owner: load top (acquire) steal_any:
- * exchange of top if broken: the owner writes over a slot that a thief has yet to read.
+ * thief, take one ticket. Q4  slot free again    push_owner: load top (acquire)    steal_any:
+ * compare-exchange of top if broken: the owner writes over a slot that a thief has yet to read.
  */
 #ifndef YOKE_DEQUE_H
 #define YOKE_DEQUE_H

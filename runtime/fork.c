@@ -41,7 +41,7 @@ void fork_run_stolen(yoke_worker *worker, yoke_frame *frame)
     fork_scope outer = fork_enter_worker(worker);
     frame->run(worker, frame);
     uint32_t done = fork_leave_worker(worker, outer) ? FORK_DONE : FORK_DONE | FORK_MISUSED;
-    uint32_t before = __atomic_exchange_n(&frame->state, done, __ATOMIC_ACQ_REL); /* K1 K2 */
+    uint32_t before = __atomic_exchange_n(&frame->state, done, __ATOMIC_ACQ_REL); /* T1 T2 */
     if ((before & FORK_KINDS) == FORK_WAITED) {
         park_wake_worker_any(&worker->rt->park, before >> 16);
     } else if ((before & FORK_KINDS) == FORK_ALONE) {
@@ -59,7 +59,7 @@ static bool fork_ask(yoke_frame *frame, uint32_t kind, uint32_t owner, uint32_t 
     }
     return (state & FORK_KINDS) == FORK_STOLEN &&
            __atomic_compare_exchange_n(&frame->state, &state, *asked, false, __ATOMIC_RELAXED,
-                                       __ATOMIC_RELAXED); /* K2 */
+                                       __ATOMIC_RELAXED); /* T2 */
 }
 
 bool fork_ask_to_be_woken(yoke_frame *frame, uint32_t owner)
@@ -74,8 +74,8 @@ bool fork_ask_to_be_woken(yoke_frame *frame, uint32_t owner)
 static bool fork_leap(yoke_worker *worker, const yoke_frame *frame)
 {
     uint32_t state = __atomic_load_n(&frame->state, __ATOMIC_RELAXED);
-    if ((state & FORK_KINDS) == 0) {
-        return false; /* the thief has not said who it is */
+    if ((state & FORK_KINDS) == 0 || (state & FORK_KINDS) == FORK_DONE) {
+        return false; /* the thief has not said who it is, or has gone */
     }
     yoke_worker *thief = &worker->rt->workers[(state >> 8) & 0xff];
     yoke_frame *next = frames_steal_any(&thief->frames);

@@ -10,10 +10,10 @@
  *     DONE     has run; its result is in the frame
  *
  * Ordering ledger
- *   K1  result before done    fork_run_stolen: exchange of state (acq_rel)    fork_is_done: load
+ *   T1  result before done    fork_run_stolen: exchange of state (acq_rel)    fork_is_done: load
  *       (acquire)
  *       if broken: the joining worker reads the result half-written.
- *   K2  who sleeps is woken    fork_wait_*: compare-exchange STOLEN -> WAITED or ALONE;
+ *   T2  who sleeps is woken    fork_wait_*: compare-exchange STOLEN -> WAITED or ALONE;
  *       fork_run_stolen: exchange to DONE. One word, so one of them sees the other.
  *       if broken: the owner sleeps for ever in its join.
  */
@@ -70,7 +70,7 @@ void fork_run_stolen(yoke_worker *worker, yoke_frame *frame);
 /* Whether a stolen frame has run. */
 static inline bool fork_is_done(const yoke_frame *frame)
 {
-    return (__atomic_load_n(&frame->state, __ATOMIC_ACQUIRE) & FORK_KINDS) == FORK_DONE; /* K1 */
+    return (__atomic_load_n(&frame->state, __ATOMIC_ACQUIRE) & FORK_KINDS) == FORK_DONE; /* T1 */
 }
 
 /* The owner, about to sleep in the park, asks to be woken. False: it need not sleep. */

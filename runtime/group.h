@@ -11,12 +11,16 @@
  * groups without deferred jobs never take it.
  *
  * Ordering ledger
- *   G1  a job's results before the group is empty    group_finish_any: fetch_sub of word (seq_cst,
- * so acq_rel)    group_is_empty: load (seq_cst, for W1 in waiters.h) if broken: yoke_group_wait
- * returns before the outputs are there. G2  a failure before the group is empty    status:
- * compare-exchange (relaxed) before G1's fetch_sub; read after an acquire of word. G3  deferring
- * against emptying    group_defer_any sets the bit with a compare-exchange of a word whose count is
- * not zero, under the bucket's mutex; who takes the count to zero sees the bit and takes the mutex.
+ *   G1  a job's results before the group is empty
+ *       group_finish_any: fetch_sub of word (seq_cst, so acq_rel)
+ *       group_is_empty: load (seq_cst, for W1 in waiters.h)
+ *       if broken: yoke_group_wait returns before the outputs are there.
+ *   G2  a failure before the group is empty
+ *       group_fail_any: compare-exchange of status (relaxed), before G1's fetch_sub
+ *       readers: load status (relaxed), after an acquire of word
+ *   G3  deferring against emptying
+ *       group_defer_any sets the bit with a compare-exchange of a word whose count is not zero,
+ *       under the bucket's mutex; who takes the count to zero sees the bit and takes the mutex.
  *       if broken: a job waits for a group that has emptied already.
  */
 #ifndef YOKE_GROUP_H

@@ -20,11 +20,13 @@
  * Ordering ledger
  *   J1  outputs before settling    job_finish_any: fetch_sub (acq_rel)
  *       if broken: the host, woken by one worker, reads another worker's output half-written.
- *   J2  result before the owner goes on    job_publish_status: store status (release; seq_cst where
- * W1 in waiters.h needs it)    job_status: load (seq_cst) if broken: the host sees OK before the
- * output; a waiter sleeps for ever. claims: relaxed. A claim only says who runs what; the data came
- * with the ticket (Q1, R1) and goes with pending (J1). marks: relaxed, for the same reason; a
- * kernel's failure is ordered by J1.
+ *   J2  result before the owner goes on
+ *       job_publish_status: store status (release; seq_cst where W1 in waiters.h needs it)
+ *       job_status: load (seq_cst)
+ *       if broken: the host sees OK before the output; a waiter sleeps for ever.
+ *   claims: relaxed. A claim only says who runs what; the data came with the ticket (Q1, R1) and
+ *   goes with pending (J1). marks: relaxed, for the same reason; a kernel's failure is ordered by
+ * J1.
  */
 #ifndef YOKE_JOB_H
 #define YOKE_JOB_H

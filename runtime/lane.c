@@ -2,9 +2,10 @@
  * What goes into a lane, and what of a group's released jobs does. See lane.h.
  *
  * Ordering ledger
- *   X1  a ticket in a lane against the last device leaving it    fill: the slot, fence
- * (seq_cst), load num_serving    submitter: decrement num_serving (seq_cst), then drain if broken:
- * a ticket lies in a lane that nobody looks at.
+ *   X1  a ticket in a lane against the last device leaving it
+ *       fill: the slot, fence (seq_cst), load num_serving
+ *       submitter: decrement num_serving (seq_cst), then drain
+ *       if broken: a ticket lies in a lane that nobody looks at.
  */
 #include "lane.h"
 

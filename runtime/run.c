@@ -3,8 +3,11 @@
  *
  * A large job is not cut up when it is submitted. Its ticket's holder claims a grain at a time, and
  * pushes another ticket for the same job only while some worker has nothing to do. Grains are sized
- * by measured time, so that a claim's cost (a compare-exchange and a clock read) stays under a
- * thousandth of the work, and a cancel or a deadline is noticed within about 50 us of it.
+ * by measured time: 2 us for each worker, so that all of them together claim no more often than the
+ * job's one word can bear, and at most 50 us. A claim costs a compare-exchange and a clock read,
+ * about a hundredth of the smallest grain. What is found to be slower than it was gets a smaller
+ * grain at once: where costs are uneven, only the first grain that meets the expensive items is too
+ * large. A cancel or a deadline is noticed, and a job of high priority let through, between grains.
  */
 #include "run.h"
 
@@ -12,7 +15,8 @@
 #include "job.h"
 #include "settle.h"
 
-#define RUN_GRAIN_NS UINT64_C(50000)
+#define RUN_GRAIN_NS_MAX UINT64_C(50000)
+#define RUN_GRAIN_NS_A_WORKER UINT64_C(2000)
 #define RUN_GRAIN_COST_MAX (UINT64_C(1) << 40)
 
 /* Why the job must not go on, or YOKE_OK. now_ns is looked at only if the job has a deadline. */
@@ -78,19 +82,25 @@ static uint32_t run_grain_items(yoke_worker *worker, yoke_job *job)
     return grain == 0 ? 1 : grain > UINT32_MAX ? UINT32_MAX : (uint32_t)grain;
 }
 
-/* Learns from a claim of `count` items that took that long: at most by a factor of two at a time,
- * for a claim may have been interrupted, and not at all if it is about right, for the line is
- * shared. */
-static void run_learn_grain(yoke_job *job, uint32_t count, uint64_t took_ns)
+/* How long a grain should take. */
+static uint64_t run_grain_ns(const yoke_runtime *rt)
+{
+    uint64_t ns = rt->num_workers * RUN_GRAIN_NS_A_WORKER;
+    return rt->num_workers == 1 || ns > RUN_GRAIN_NS_MAX ? RUN_GRAIN_NS_MAX : ns;
+}
+
+/* Learns from a claim of `count` items that took that long: at most by a factor of two upwards, for
+ * the next items may be dearer, and not at all if it is about right, for the line is shared. */
+static void run_learn_grain(const yoke_runtime *rt, yoke_job *job, uint32_t count, uint64_t took_ns)
 {
     _Atomic uint64_t *grain_cost = &((yoke_type *)(uintptr_t)job->type)->grain_cost;
     uint64_t grain = atomic_load_explicit(grain_cost, memory_order_relaxed);
     uint64_t cost = count * job_core_of(job)->item_cost, wanted;
-    if (__builtin_mul_overflow(cost, RUN_GRAIN_NS, &wanted)) {
+    if (__builtin_mul_overflow(cost, run_grain_ns(rt), &wanted)) {
         wanted = UINT64_MAX;
     }
     wanted /= took_ns + 1;
-    wanted = wanted > 2 * grain ? 2 * grain : wanted < grain / 2 ? grain / 2 : wanted;
+    wanted = wanted > 2 * grain ? 2 * grain : wanted;
     wanted = wanted < 1 ? 1 : wanted > RUN_GRAIN_COST_MAX ? RUN_GRAIN_COST_MAX : wanted;
     if (wanted > grain + grain / 4 || wanted < grain - grain / 4) {
         atomic_store_explicit(grain_cost, wanted, memory_order_relaxed);
@@ -112,10 +122,19 @@ static void run_share(yoke_worker *worker, yoke_job *job)
     park_wake_one_any(&rt->park);
 }
 
+/* Between grains, while a job of high priority waits: the ticket goes back into the deque, from
+ * which it comes next. False: there is no need, or no room. */
+static bool run_lets_through(yoke_worker *worker, yoke_job *job)
+{
+    return worker->high_in_a_row < WORKER_HIGH_IN_A_ROW && runtime_has_high_any(worker->rt) &&
+           job_unclaimed_any(job) > 0 && deque_push_owner(&worker->tickets, job);
+}
+
 static void run_many(yoke_worker *worker, yoke_job *job)
 {
-    uint64_t now_ns = base_now_ns(), finished = 0;
-    while (job_unclaimed_any(job) > 0) { /* looked at first: what has all run is never stopped */
+    uint64_t now_ns = base_now_ns(), finished = 0, tickets = 1;
+    while (tickets > 0 &&
+           job_unclaimed_any(job) > 0) { /* looked at first: what has all run is never stopped */
         bool stopped = run_stop_status(worker, job, now_ns) != YOKE_OK;
         uint32_t want = stopped ? UINT32_MAX : run_grain_items(worker, job), first;
         uint32_t count = job_claim_back_any(job, want, &first);
@@ -127,11 +146,14 @@ static void run_many(yoke_worker *worker, yoke_job *job)
             }
             uint64_t begun_ns = now_ns;
             now_ns = base_now_ns();
-            run_learn_grain(job, count, now_ns - begun_ns);
+            run_learn_grain(worker->rt, job, count, now_ns - begun_ns);
         }
         finished += count;
+        if (run_lets_through(worker, job)) {
+            tickets = 0;
+        }
     }
-    if (job_finish_any(job, finished + 1)) {
+    if (finished + tickets > 0 && job_finish_any(job, finished + tickets)) {
         settle(worker->rt, &worker->stats, &worker->held, job, job_stop_status(job));
     }
 }

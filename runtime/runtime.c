@@ -196,7 +196,9 @@ static yoke_status runtime_init(yoke_runtime *rt, const yoke_options *options,
     bool cpu_only = rt->policy.routing.mode == POLICY_ROUTING_MODE_CPU_ONLY;
     rt->num_workers = rt->policy.workers.count;
     rt->max_jobs = runtime_round_up_to_power_of_two(rt->policy.limits.jobs);
-    rt->spin_ns = rt->policy.workers.spin_us * UINT64_C(1000);
+    if (topology_default_workers() > 1) { /* else who looks again keeps the others from running */
+        rt->spin_ns = rt->policy.workers.spin_us * UINT64_C(1000);
+    }
     rt->submit_waits = (options->flags & YOKE_SUBMIT_WAITS) != 0;
     rt->log = options->log;
     rt->log_user = options->log_user;
@@ -222,7 +224,7 @@ static yoke_status runtime_init(yoke_runtime *rt, const yoke_options *options,
     ring_init(&rt->inbox_high, rt->inbox_high.slots, rt->max_jobs);
     park_init(&rt->park, rt->park.sleepers, rt->num_workers);
     park_init(&rt->gpu_park, rt->gpu_sleepers, YOKE_DEVICES_MAX);
-    waiters_init(&rt->waiters);
+    waiters_init(&rt->waiters, rt->spin_ns);
     completion_init(&rt->completion);
     group_table_init(&rt->groups);
     region_table_init(&rt->regions);

@@ -7,9 +7,9 @@
  * grace period happens before its end.
  *
  * Ordering ledger
- *   S1  contents before pointer    publish: exchange (acq_rel)    read_begin: load (acquire;
- * consume would do, but no compiler has it) if broken: a reader sees a snapshot that is not filled
- * in yet.
+ *   S1  contents before pointer    publish: exchange (acq_rel)
+ *       read_begin: load (acquire; consume would do, but no compiler has it)
+ *       if broken: a reader sees a snapshot that is not filled in yet.
  */
 #include "snapshot.h"
 

@@ -1,9 +1,11 @@
 /*
  * From the caller's hands into a queue: check, admit, publish.
  *
- * All or none: every job is checked and marked before any is published; room is reserved before
- * any is published; so a refusal only has to unmark. Costs a ring reservation (one compare-exchange
- * for any number of jobs) and a fence; allocates nothing.
+ * All or none: every job is checked before any is published; room is reserved before any is
+ * published; so a refusal only has to take marks off. Jobs that are all simple (submit_is_simple)
+ * go a short way, which costs a ring reservation (one compare-exchange for any number of them), a
+ * read-modify-write for each run of jobs with the same group, and no fence: the reservation
+ * announces the work to whoever is about to park. Nothing is allocated.
  *
  * From a worker the tickets go to its own deque, or to the inbox if that is full.
  */
@@ -339,6 +341,7 @@ static void submit_count(submit_room *room)
         stats_add_owner(&room->self->stats, STATS_jobs_submitted, count);
     } else {
         stats_add_any(&room->rt->host_stats, STATS_jobs_submitted, count);
+        atomic_thread_fence(memory_order_seq_cst); /* K1 */
     }
 }
 

@@ -1,32 +1,50 @@
 /*
  * Sleeping host threads. The ordering ledger is in waiters.h.
  *
- * A waiter first looks for a few microseconds without sleeping: a small job often takes less than
- * the two context switches that sleeping costs. Two things that hash to one bucket wake each
+ * A waiter first looks for a while without sleeping: a small job often takes less than the two
+ * context switches that sleeping costs. Two things that hash to one bucket wake each
  * other's waiters, which then look and sleep again.
  */
 #include "waiters.h"
 
 #include <limits.h>
 
-#define WAITERS_SPINS 64
+#define WAITERS_SPINS_PER_CLOCK 16
 
-void waiters_init(waiters *w)
+void waiters_init(waiters *w, uint64_t spin_ns)
 {
+    w->spin_ns = spin_ns;
     for (int i = 0; i < WAITERS_BUCKETS; i++) {
         atomic_init(&w->buckets[i].num_waiting, 0);
         atomic_init(&w->buckets[i].epoch, 0);
     }
 }
 
-bool waiters_wait(waiters *w, const void *what, bool (*predicate)(void *context), void *context,
-                  uint64_t deadline_ns)
+static bool waiters_spin(const waiters *w, bool (*predicate)(void *context), void *context,
+                         uint64_t deadline_ns)
 {
-    for (int i = 0; i < WAITERS_SPINS; i++) {
+    uint64_t end_ns = 0;
+    for (uint32_t round = 1;; round++) {
         if (predicate(context)) {
             return true;
         }
+        if (round % WAITERS_SPINS_PER_CLOCK == 0) {
+            uint64_t now_ns = base_now_ns();
+            end_ns = end_ns == 0 ? now_ns + w->spin_ns : end_ns;
+            end_ns = end_ns < deadline_ns ? end_ns : deadline_ns;
+            if (now_ns >= end_ns) {
+                return false;
+            }
+        }
         base_cpu_relax();
+    }
+}
+
+bool waiters_wait(waiters *w, const void *what, bool (*predicate)(void *context), void *context,
+                  uint64_t deadline_ns)
+{
+    if (waiters_spin(w, predicate, context, deadline_ns)) {
+        return true;
     }
     waiters_bucket *bucket = &w->buckets[base_hash_address(what, WAITERS_BUCKETS)];
     bool holds = false;

@@ -28,10 +28,12 @@ typedef struct waiters_bucket {
 } waiters_bucket;
 
 typedef struct waiters {
+    uint64_t spin_ns; /* constant */
     waiters_bucket buckets[WAITERS_BUCKETS];
 } waiters;
 
-void waiters_init(waiters *w);
+/* spin_ns: how long a waiter looks again before it sleeps. */
+void waiters_init(waiters *w, uint64_t spin_ns);
 
 /* Blocks until predicate(context) holds or CLOCK_MONOTONIC passes deadline_ns (YOKE_FOREVER: no
  * limit). Returns whether it holds. `what` is the address that the waker will name. */

@@ -23,7 +23,6 @@
 #define WORKER_GATHER_ROUNDS 24
 #define WORKER_IMPATIENCE 64
 #define WORKER_OLDEST_FIRST 64
-#define WORKER_HIGH_IN_A_ROW 16
 #define WORKER_ROUNDS_PER_CLOCK 16
 
 /* What a worker has found: one of the three, or none of them. */
@@ -306,6 +305,7 @@ static bool worker_search_or_park(yoke_worker *worker, yoke_frame *awaited, work
             stats_add_owner(&worker->stats, STATS_parks, 1);
             park_sleep_worker(&rt->park, worker->index);
             stats_add_owner(&worker->stats, STATS_wakes, 1);
+            worker->impatience += worker->impatience == 0; /* somebody waits for what woke it */
         }
     }
 }

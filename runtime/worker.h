@@ -13,6 +13,9 @@
 #include "runtime.h"
 #include "settle.h"
 
+/* So many tickets of high priority go before one other. */
+#define WORKER_HIGH_IN_A_ROW 16
+
 struct yoke_worker {
     frames frames; /* first: yoke/fork.h knows its beginning */
     deque tickets;

@@ -70,7 +70,7 @@ static void wait_for_waiting(flag *f, uint32_t num_waiting)
 static int set_up(void **state)
 {
     (void)state;
-    waiters_init(&table);
+    waiters_init(&table, 1000);
     testing_watchdog(60);
     return 0;
 }
