@@ -11,7 +11,7 @@
 
 void controller_main(yoke_runtime *rt);
 
-/* Work has come; wakes the controller if it sleeps without a time-out. After a seq_cst fence. */
+/* Work has come; wakes the controller if it sleeps without a time-out. After K1 (controller.c). */
 void controller_notice_any(yoke_runtime *rt);
 
 /* Wakes it whatever it does; for destroy. */

@@ -101,6 +101,17 @@ static inline void *deque_pop_owner(deque *d)
     return ticket;
 }
 
+/* The same where nobody ever steals: no fence, no read-modify-write. */
+static inline void *deque_pop_alone_owner(deque *d)
+{
+    int64_t b = atomic_load_explicit(&d->bottom, memory_order_relaxed);
+    if (atomic_load_explicit(&d->top, memory_order_relaxed) == b) {
+        return NULL;
+    }
+    atomic_store_explicit(&d->bottom, b - 1, memory_order_relaxed);
+    return atomic_load_explicit(deque_slot(d, b - 1), memory_order_relaxed);
+}
+
 /* The oldest ticket, or NULL. */
 static inline void *deque_steal_any(deque *d)
 {

@@ -8,20 +8,6 @@
 
 #include "job.h"
 
-#define GROUP_AFTER (UINT64_C(1) << 63) /* jobs are deferred until the count is zero */
-
-typedef struct __attribute__((may_alias)) group_core { /* overlays yoke_group.reserved */
-    _Atomic uint64_t word;                             /* count | GROUP_AFTER */
-    _Atomic int32_t status;
-} group_core;
-
-_Static_assert(sizeof(group_core) == sizeof(yoke_group), "a group's size is part of the ABI");
-
-static group_core *group_core_of(const yoke_group *group)
-{
-    return (group_core *)(uintptr_t)group->reserved;
-}
-
 static group_bucket *group_bucket_of(group_table *table, const yoke_group *group)
 {
     return &table->buckets[base_hash_address(group, GROUP_BUCKETS)];
@@ -42,11 +28,6 @@ void group_table_finish(group_table *table)
     for (int i = 0; i < GROUP_BUCKETS; i++) {
         pthread_mutex_destroy(&table->buckets[i].lock);
     }
-}
-
-void group_add_any(yoke_group *group, uint64_t count)
-{
-    atomic_fetch_add_explicit(&group_core_of(group)->word, count, memory_order_relaxed);
 }
 
 bool group_is_empty(const yoke_group *group)

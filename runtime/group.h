@@ -31,6 +31,19 @@
 #include "base.h"
 
 #define GROUP_BUCKETS 256
+#define GROUP_AFTER (UINT64_C(1) << 63) /* jobs are deferred until the count is zero */
+
+typedef struct __attribute__((may_alias)) group_core { /* overlays yoke_group.reserved */
+    _Atomic uint64_t word;                             /* count | GROUP_AFTER */
+    _Atomic int32_t status;
+} group_core;
+
+_Static_assert(sizeof(group_core) == sizeof(yoke_group), "a group's size is part of the ABI");
+
+static inline group_core *group_core_of(const yoke_group *group)
+{
+    return (group_core *)(uintptr_t)group->reserved;
+}
 
 typedef struct group_bucket {
     pthread_mutex_t lock;
@@ -46,7 +59,10 @@ void group_table_init(group_table *table);
 void group_table_finish(group_table *table);
 
 /* So many more unsettled jobs. */
-void group_add_any(yoke_group *group, uint64_t count);
+static inline void group_add_any(yoke_group *group, uint64_t count)
+{
+    atomic_fetch_add_explicit(&group_core_of(group)->word, count, memory_order_relaxed);
+}
 
 bool group_is_empty(const yoke_group *group);
 yoke_status group_status(const yoke_group *group);

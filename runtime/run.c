@@ -17,6 +17,7 @@
 
 #define RUN_GRAIN_NS_MAX UINT64_C(50000)
 #define RUN_GRAIN_NS_A_WORKER UINT64_C(2000)
+#define RUN_SHARE_NS UINT64_C(10000) /* about what waking a worker takes */
 #define RUN_GRAIN_COST_MAX (UINT64_C(1) << 40)
 
 /* Why the job must not go on, or YOKE_OK. now_ns is looked at only if the job has a deadline. */
@@ -67,6 +68,13 @@ static void run_one(yoke_worker *worker, yoke_job *job)
     settle(worker->rt, &worker->stats, &worker->held, job, status);
 }
 
+/* How long a grain should take. */
+static uint64_t run_grain_ns(const yoke_runtime *rt)
+{
+    uint64_t ns = rt->num_workers * RUN_GRAIN_NS_A_WORKER;
+    return rt->num_workers == 1 || ns > RUN_GRAIN_NS_MAX ? RUN_GRAIN_NS_MAX : ns;
+}
+
 /* How many items to claim: a grain, less towards the job's end if others can share it. */
 static uint32_t run_grain_items(yoke_worker *worker, yoke_job *job)
 {
@@ -80,13 +88,6 @@ static uint32_t run_grain_items(yoke_worker *worker, yoke_job *job)
         grain = grain < fair ? grain : fair;
     }
     return grain == 0 ? 1 : grain > UINT32_MAX ? UINT32_MAX : (uint32_t)grain;
-}
-
-/* How long a grain should take. */
-static uint64_t run_grain_ns(const yoke_runtime *rt)
-{
-    uint64_t ns = rt->num_workers * RUN_GRAIN_NS_A_WORKER;
-    return rt->num_workers == 1 || ns > RUN_GRAIN_NS_MAX ? RUN_GRAIN_NS_MAX : ns;
 }
 
 /* Learns from a claim of `count` items that took that long: at most by a factor of two upwards, for
@@ -107,13 +108,21 @@ static void run_learn_grain(const yoke_runtime *rt, yoke_job *job, uint32_t coun
     }
 }
 
+/* Whether what nobody has claimed is worth waking a worker for, by what was learned. */
+static bool run_is_worth_sharing(const yoke_runtime *rt, yoke_job *job)
+{
+    uint64_t grain = atomic_load_explicit(&job->type->grain_cost, memory_order_relaxed), left;
+    return __builtin_mul_overflow(job_unclaimed_any(job), job_core_of(job)->item_cost, &left) ||
+           __builtin_mul_overflow(left, run_grain_ns(rt), &left) || left > grain * RUN_SHARE_NS;
+}
+
 /* While some worker has nothing to do and this one nothing to give but this job: one more ticket.
  */
 static void run_share(yoke_worker *worker, yoke_job *job)
 {
     yoke_runtime *rt = worker->rt;
-    if (job_unclaimed_any(job) == 0 || !park_has_hungry_any(&rt->park) ||
-        !deque_looks_empty_any(&worker->tickets)) {
+    if (!park_has_hungry_any(&rt->park) || !deque_looks_empty_any(&worker->tickets) ||
+        !run_is_worth_sharing(rt, job)) {
         return;
     }
     job_add_ticket_any(job);

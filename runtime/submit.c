@@ -359,23 +359,36 @@ static void submit_wake(submit_room *room)
     controller_notice_any(rt);
 }
 
-/* The short way of jobs that are all simple. False: there is no room at this moment. */
-static bool submit_simple(submit_room *room)
+/* The short way of jobs that are all simple, from a host thread or (self) a worker. False: there is
+ * no room at this moment. */
+static bool submit_simple(yoke_runtime *rt, yoke_worker *self, yoke_job *const *jobs,
+                          size_t num_jobs)
 {
-    room->for_cpu = room->num_jobs;
-    bool has_room = submit_reserve_inboxes(room);
-    if (has_room) {
-        submit_join_groups(room->jobs, room->num_jobs);
-        submit_count(room);
-        for (size_t i = 0; i < room->num_jobs; i++) {
-            job_begin_submitter(room->jobs[i]);
-            job_publish_status(room->jobs[i], YOKE_PENDING);
-            submit_to_workers(room, room->jobs[i]);
-        }
-        submit_wake(room);
+    uint64_t position = 0;
+    bool in_deque = self != NULL && deque_space_owner(&self->tickets) >= num_jobs;
+    if (!in_deque && !ring_reserve_any(&rt->inbox, num_jobs, &position)) {
+        return false;
     }
-    room->for_cpu = 0;
-    return has_room;
+    submit_join_groups(jobs, num_jobs);
+    for (size_t i = 0; i < num_jobs; i++) {
+        job_begin_submitter(jobs[i]);
+        job_publish_status(jobs[i], YOKE_PENDING);
+        if (in_deque) {
+            deque_push_owner(&self->tickets, jobs[i]);
+        } else {
+            ring_publish_any(&rt->inbox, position + i, jobs[i]);
+        }
+    }
+    if (!in_deque) {
+        park_wake_one_reserved_any(&rt->park); /* R3 */
+    } else {
+        stats_add_owner(&self->stats, STATS_jobs_submitted, num_jobs);
+        if (rt->num_workers > 1) {
+            park_wake_one_any(&rt->park);
+        }
+    }
+    controller_notice_any(rt); /* K1: a worker's own job is not settled: the controller is awake */
+    return true;
 }
 
 yoke_status yoke_submit(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs)
@@ -395,13 +408,11 @@ yoke_status yoke_submit(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs
         return status;
     }
     yoke_worker *self = worker_self();
-    submit_room room = {.rt = rt,
-                        .self = self != NULL && self->rt == rt ? self : NULL,
-                        .jobs = jobs,
-                        .num_jobs = num_jobs};
-    if (simple && submit_simple(&room)) {
+    self = self != NULL && self->rt == rt ? self : NULL;
+    if (simple && submit_simple(rt, self, jobs, num_jobs)) {
         return YOKE_OK;
     }
+    submit_room room = {.rt = rt, .self = self, .jobs = jobs, .num_jobs = num_jobs};
     submit_route(&room);
     status = submit_admit(&room);
     if (status != YOKE_OK) {

@@ -8,6 +8,7 @@
 #include "waiters.h"
 
 #include <limits.h>
+#include <sched.h>
 
 #define WAITERS_SPINS_PER_CLOCK 16
 
@@ -35,6 +36,7 @@ static bool waiters_spin(const waiters *w, bool (*predicate)(void *context), voi
             if (now_ns >= end_ns) {
                 return false;
             }
+            sched_yield(); /* whoever is to do it may wait for this CPU */
         }
         base_cpu_relax();
     }

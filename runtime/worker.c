@@ -272,6 +272,7 @@ static bool worker_search(yoke_worker *worker, const yoke_frame *awaited, worker
             if (now_ns >= end_ns) {
                 return false;
             }
+            sched_yield(); /* who is about to bring work may wait for this CPU */
         }
         base_cpu_relax();
     }
@@ -300,7 +301,6 @@ static bool worker_search_or_park(yoke_worker *worker, yoke_frame *awaited, work
         park_announce_worker(&rt->park, worker->index);
         if (!worker_may_sleep(worker, awaited)) {
             park_retract_worker(&rt->park, worker->index);
-            sched_yield(); /* whoever is about to make its work visible may need this CPU */
         } else {
             stats_add_owner(&worker->stats, STATS_parks, 1);
             park_sleep_worker(&rt->park, worker->index);
@@ -308,6 +308,13 @@ static bool worker_search_or_park(yoke_worker *worker, yoke_frame *awaited, work
             worker->impatience += worker->impatience == 0; /* somebody waits for what woke it */
         }
     }
+}
+
+/* The newest of the worker's own tickets. */
+static yoke_job *worker_pop(yoke_worker *worker)
+{
+    return worker->rt->num_workers == 1 ? deque_pop_alone_owner(&worker->tickets)
+                                        : deque_pop_owner(&worker->tickets);
 }
 
 /* The next work without searching. Now and then what is oldest goes first, in the shared queues
@@ -329,7 +336,7 @@ static bool worker_take(yoke_worker *worker, worker_work *found)
     if (turn == 0) {
         found->ticket = deque_steal_any(&worker->tickets);
     } else if (turn != WORKER_OLDEST_FIRST) {
-        found->ticket = deque_pop_owner(&worker->tickets);
+        found->ticket = worker_pop(worker);
     }
     if (found->ticket == NULL) {
         found->ticket = worker_take_ready(worker);
@@ -338,7 +345,7 @@ static bool worker_take(yoke_worker *worker, worker_work *found)
         found->ticket = worker_take_inbox(worker);
     }
     if (found->ticket == NULL) {
-        found->ticket = deque_pop_owner(&worker->tickets);
+        found->ticket = worker_pop(worker);
     }
     return found->ticket != NULL;
 }

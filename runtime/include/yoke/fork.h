@@ -82,6 +82,8 @@ void yoke_join(yoke_worker *worker);
  * Both get the same `result`, which must live until the sync and means nothing before it.
  * The parameters together, and the result, take at most YOKE_FORK_BYTES_MAX bytes.
  * YOKE_TASK_VOID(name, T1, ...) is the same without `type` and `result`.
+ * Both also declare names of their own that begin with name_: args, result, run, push, join and
+ * those that end in _slow.
  */
 #define YOKE_TASK(type, name, ...)                                                                 \
     YOKE_FORK_EXPAND(YOKE_FORK_TASK, (type, name, YOKE_FORK_COUNT(__VA_ARGS__), __VA_ARGS__))

@@ -227,7 +227,7 @@ struct yoke_job {
     const void *params;          /* copied at submit; NULL: all zero */
     uint32_t params_bytes;       /* the type's params_bytes; 0 with params NULL */
     uint32_t reserved0;          /* the runtime's */
-    uint64_t cost;        /* 0: the type computes it */
+    uint64_t cost;               /* 0: the type computes it */
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; looked at whenever items are claimed; 0: none */
 
     const yoke_resident *resident[YOKE_INPUTS_MAX]; /* device constants: NULL in this version */
