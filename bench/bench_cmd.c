@@ -6,6 +6,7 @@
  */
 #include "block_bench.h"
 #include "hash_bench.h"
+#include "pool_bench.h"
 
 #include "cli/cli.h"
 #include "cli/load.h"
@@ -15,6 +16,7 @@
 
 #include <getopt.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 
 #define BENCH_CMD_ROUNDS 11
@@ -24,6 +26,8 @@
 typedef struct bench_cmd_options {
     const char *path;    /* NULL: the bench's default */
     start_options start; /* num_workers: of the several; YOKE_ENGINE_POLICY: the bench's default */
+    const char *workers; /* as it was given; NULL: it was not */
+    const char *cases;   /* NULL: all */
     uint32_t rounds;
     bool is_quick;
     bool json;
@@ -87,8 +91,64 @@ static int bench_cmd_hash(const bench_cmd_options *o)
     return bench_cmd_finish(degraded, line);
 }
 
-static const bench_cmd_entry bench_cmd_entries[] = {{"block", bench_cmd_block},
-                                                    {"hash", bench_cmd_hash}};
+/* The numbers of workers that the option lists; without it 1, 2, 4 ... and the default. */
+static int bench_cmd_pool_workers(const bench_cmd_options *o, pool_bench_options *options)
+{
+    const char *next = o->workers;
+    uint32_t *last = options->workers;
+    for (uint32_t n = 1; next == NULL && n < o->start.num_workers; n *= 2) {
+        *last++ = n;
+    }
+    if (next == NULL) {
+        *last++ = o->start.num_workers;
+    }
+    while (next != NULL) {
+        char word[16];
+        size_t bytes = strcspn(next, ",");
+        snprintf(word, sizeof(word), "%.*s", (int)bytes, next);
+        if (last == options->workers + POOL_BENCH_WORKERS_MAX || bytes >= sizeof(word) ||
+            !cli_parse_number(word, 1, YOKE_WORKERS_MAX, last) ||
+            (last > options->workers && *last <= last[-1])) {
+            return cli_misuse(&bench_command,
+                              "--workers of pool is at most %d ascending numbers from 1 to %d, "
+                              "with commas between, not %s",
+                              POOL_BENCH_WORKERS_MAX, YOKE_WORKERS_MAX, o->workers);
+        }
+        last++;
+        next = next[bytes] != '\0' ? next + bytes + 1 : NULL;
+    }
+    options->num_workers = (uint32_t)(last - options->workers);
+    return CLI_DONE;
+}
+
+static int bench_cmd_pool(const bench_cmd_options *o)
+{
+    char line[512];
+    const char *bad;
+    size_t bad_bytes;
+    pool_bench_options options = {.policy = o->start.policy,
+                                  .cases = o->cases,
+                                  .rounds = o->rounds,
+                                  .is_quick = o->is_quick,
+                                  .json = o->json};
+    if (o->path != NULL) {
+        return cli_misuse(&bench_command, "pool takes no file, so not %s", o->path);
+    }
+    if (o->cases != NULL && !pool_bench_knows(o->cases, &bad, &bad_bytes)) {
+        return cli_misuse(&bench_command, "pool has no case %.*s", (int)bad_bytes, bad);
+    }
+    int code = bench_cmd_pool_workers(o, &options);
+    if (code != CLI_DONE) {
+        return code;
+    }
+    if (!pool_bench_run(&options, line, sizeof(line))) {
+        return cli_fail(&bench_command, "%s", line);
+    }
+    return bench_cmd_finish(false, NULL);
+}
+
+static const bench_cmd_entry bench_cmd_entries[] = {
+    {"block", bench_cmd_block}, {"hash", bench_cmd_hash}, {"pool", bench_cmd_pool}};
 
 /* As many workers as this process may run on CPUs. */
 static uint32_t bench_cmd_num_cpus(void)
@@ -104,10 +164,18 @@ static uint32_t bench_cmd_num_cpus(void)
 static int bench_cmd_set(bench_cmd_options *o, int option, const char *value)
 {
     switch (option) {
+    case 'w':
+        o->workers = value;
+        if (strchr(value, ',') != NULL) {
+            break; /* a list, for those that take one */
+        }
+        return start_set_option(&o->start, &bench_command, option, value);
     case 'e':
     case 'p':
-    case 'w':
         return start_set_option(&o->start, &bench_command, option, value);
+    case 'c':
+        o->cases = value;
+        break;
     case 'r':
         if (!cli_parse_number(value, 1, BENCH_CMD_ROUNDS_MAX, &o->rounds)) {
             return cli_misuse(&bench_command, "--rounds is a number from 1 to %d, not %s",
@@ -130,10 +198,15 @@ static int bench_cmd_set(bench_cmd_options *o, int option, const char *value)
 static int bench_cmd_parse(bench_cmd_options *o, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"engine", required_argument, NULL, 'e'},  {"policy", required_argument, NULL, 'p'},
-        {"workers", required_argument, NULL, 'w'}, {"rounds", required_argument, NULL, 'r'},
-        {"quick", no_argument, NULL, 'q'},         {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+        {"engine", required_argument, NULL, 'e'},
+        {"policy", required_argument, NULL, 'p'},
+        {"workers", required_argument, NULL, 'w'},
+        {"rounds", required_argument, NULL, 'r'},
+        {"case", required_argument, NULL, 'c'},
+        {"quick", no_argument, NULL, 'q'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
@@ -156,6 +229,16 @@ static int bench_cmd_run(bench_cmd_options *o, const char *name, const char *pat
 {
     bool found = false;
     int worst = CLI_DONE;
+    bool is_pool = name != NULL && strcmp(name, "pool") == 0;
+    if (o->cases != NULL && !is_pool) {
+        return cli_misuse(&bench_command, "--case is for pool");
+    }
+    if (o->workers != NULL && strchr(o->workers, ',') != NULL && !is_pool) {
+        return start_set_option(&o->start, &bench_command, 'w', o->workers);
+    }
+    if (is_pool && o->start.engine != YOKE_ENGINE_POLICY && o->start.engine != YOKE_ENGINE_CPU) {
+        return cli_misuse(&bench_command, "pool is about the CPU, so no other engine");
+    }
     o->path = path;
     for (size_t i = 0; i < sizeof(bench_cmd_entries) / sizeof(bench_cmd_entries[0]); i++) {
         if (name == NULL || strcmp(bench_cmd_entries[i].name, name) == 0) {
@@ -189,8 +272,8 @@ static int bench_cmd(int argc, char **argv)
 
 const cli_command bench_command = {
     .name = "bench",
-    .usage = "[NAME [FILE]] [--engine auto|cpu|gpu] [--policy POLICY] [--workers N] [--rounds N] "
-             "[--quick] [--json]",
+    .usage = "[NAME [FILE]] [--engine auto|cpu|gpu] [--policy POLICY] [--workers N] [--case CASES] "
+             "[--rounds N] [--quick] [--json]",
     .summary = "measure yoke beside its peers",
     .details =
         "Without a NAME all benches run:\n"
@@ -199,15 +282,22 @@ const cli_command bench_command = {
         "  hash           SHA-256 of 64-byte messages, by yoke and by a plain loop: one large "
         "job,\n"
         "                 many small ones, one there and back; about a minute\n"
+        "  pool           the CPU pool: forks, small jobs, round trips, a skewed range, and what\n"
+        "                 idling costs, beside other runtimes (those in $YOKE_BENCH_PEERS; ./dev\n"
+        "                 bench pool builds them); some minutes\n"
         "  --engine E     cpu, auto or gpu: of yoke's rows in block, by default cpu, what the "
         "peer\n"
         "                 has too; in hash beside the CPU's, by default all that have a GPU. A\n"
         "                 software device is taken by gpu by name, or where the policy says so\n"
         "  --policy FILE  a policy file for yoke's runtimes\n"
-        "  --workers N    the larger number of threads; default: one for each CPU\n"
-        "  --rounds N     rounds, each running every case once; default: 11. hash makes fewer "
-        "where\n"
-        "                 time is short\n"
+        "  --workers N    the larger number of threads; default: one for each CPU. In pool the\n"
+        "                 numbers to be tried, as in 1,2,8; default: 1, 2, 4 ... and all CPUs\n"
+        "  --case CASES   of pool, separated by commas: fib, nqueens, uts, flat, inside, trip, "
+        "start,\n"
+        "                 range, idle, long_task; or one of a kind, as flat_1\n"
+        "  --rounds N     rounds, each running every case once; default: 11. hash and pool make "
+        "fewer\n"
+        "                 where time is short\n"
         "  --quick        2 rounds of tiny sizes: tries the bench, measures nothing\n"
         "  --json         print rows as JSON objects, one a line\n",
     .run = bench_cmd,

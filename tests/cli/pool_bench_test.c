@@ -11,6 +11,7 @@
 
 #include "bench/pool_bars.h"
 #include "bench/pool_bench.h"
+#include "bench/pool_cases.h"
 #include "bench/pool_crew.h"
 #include "bench/pool_futex.h"
 #include "bench/pool_peer.h"
@@ -227,7 +228,7 @@ static void flat_jobs_are_compared_with_the_best_peer(void **state)
     assert_int_equal(run("pool --quick --workers 1 --case flat_1 2>/dev/null"), 0);
     const char *bar = strstr(out, "flat_1, yoke, workers=1: x faster than the best peer");
     assert_non_null(bar);
-    assert_int_equal(strncmp(strstr(bar, "met") + 3, "     Quick\n", 11), 0);
+    assert_int_equal(strncmp(strstr(bar, "met") + 3, "  Quick\n", 8), 0);
 }
 
 static void peer_that_prints_another_number_of_samples_fails(void **state)
@@ -418,6 +419,97 @@ static void futex_answers_every_question(void **state)
 }
 
 /* ---------------------------------------------------------------------------------------------
+ * Cases
+ */
+
+static char turns[64]; /* the rows' kinds, in the order in which they were measured */
+
+/* Row 'a' takes 1, 2, 3 ..., row 'b' twice as long. */
+static bool take_turn(pool_case *c, pool_row *row)
+{
+    const int *num_fine = c->part;
+    size_t num = strlen(turns);
+    turns[num] = (char)row->kind;
+    turns[num + 1] = '\0';
+    double value = (double)(num / 2 + 1);
+    pool_case_sample(c, row, row->kind == 'a' ? value : 2 * value);
+    return (int)num < *num_fine || pool_run_fail(c->run, "turn %zu is wrong", num);
+}
+
+static void rows_take_turns_after_a_warm_up(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t rounds;
+        uint64_t budget_ns;
+        bool is_single;
+        int num_fine;
+        const char *turns;
+        size_t num_samples;
+    } runs[] = {
+        {3, 60000000000u, false, 99, "abababab", 3},
+        {1, 60000000000u, false, 99, "abab", 1},
+        {3, 0, false, 99, "abab", 1},
+        {3, 60000000000u, true, 99, "ab", 1},
+        {3, 60000000000u, false, 2, "aba", 0},
+    };
+    for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+        char error[64] = "";
+        pool_bench_options options = {.rounds = runs[i].rounds};
+        pool_run bench = {.options = &options, .error = error, .error_bytes = sizeof(error)};
+        int num_fine = runs[i].num_fine;
+        pool_case c = {.run = &bench,
+                       .name = "turns",
+                       .unit = "us",
+                       .samples = 1,
+                       .is_single = runs[i].is_single,
+                       .once = take_turn,
+                       .part = &num_fine};
+        turns[0] = '\0';
+        rows_begin(&bench.output, false);
+        pool_case_add_floor(&c, 'a', 1, "one");
+        pool_case_add_floor(&c, 'b', 1, "two");
+        assert_int_equal(pool_case_run(&c, runs[i].budget_ns), num_fine == 99);
+        assert_string_equal(error, num_fine == 99 ? "" : "turn 2 is wrong");
+        assert_string_equal(turns, runs[i].turns);
+        assert_int_equal(c.rows[1].num_samples, runs[i].num_samples);
+        pool_case_free(&c);
+    }
+}
+
+static void ratios_are_taken_round_by_round(void **state)
+{
+    (void)state;
+    char error[64] = "";
+    int num_fine = 99;
+    double p50 = 0;
+    pool_bench_options options = {.rounds = 5};
+    pool_run bench = {.options = &options, .error = error, .error_bytes = sizeof(error)};
+    pool_case c = {.run = &bench, .name = "ratio", .unit = "us", .samples = 1, .once = take_turn};
+    c.part = &num_fine;
+    turns[0] = '\0';
+    rows_begin(&bench.output, false);
+    pool_case_add_floor(&c, 'a', 1, "one");
+    pool_case_add_floor(&c, 'b', 2, "two");
+    assert_true(pool_case_run(&c, 60000000000u));
+    const pool_row *one = pool_case_find(&c, "one", 1), *two = pool_case_find(&c, "two", 2);
+    assert_ptr_equal(two, &c.rows[1]);
+    assert_null(pool_case_find(&c, "two", 1));
+    assert_true(pool_row_p50(one) == 4 && pool_row_p99(two) == 12); /* of 2 to 6, and 4 to 12 */
+    pool_ratio ratio = {.unit = "x", .better = "lower", .row = two, .over = two, .under = one};
+    ratio.scale = 0.5;
+    assert_true(pool_case_print_ratio(&c, &ratio, &p50) && p50 == 1);
+    ratio.is_difference = true;
+    assert_true(pool_case_print_ratio(&c, &ratio, &p50) && p50 == 4);
+    pool_case_at_most(&c, one, "us", 4, 4);
+    pool_case_at_least(&c, two, "x", 1, 2, "beside");
+    assert_int_equal(bench.bars.num, 2);
+    assert_string_equal(bench.bars.list[1].what, "ratio, two, workers=2: x");
+    assert_true(pool_bars_is_met(&bench.bars.list[0]) && !pool_bars_is_met(&bench.bars.list[1]));
+    pool_case_free(&c);
+}
+
+/* ---------------------------------------------------------------------------------------------
  * Bars
  */
 
@@ -455,6 +547,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(crew_runs_each_member_once),
         cmocka_unit_test(threads_are_told_apart_and_watched),
         cmocka_unit_test(futex_answers_every_question),
+        cmocka_unit_test(rows_take_turns_after_a_warm_up),
+        cmocka_unit_test(ratios_are_taken_round_by_round),
         cmocka_unit_test(bars_are_met_at_their_limit),
     };
     char command[PATH_MAX];
