@@ -45,10 +45,41 @@ static const char *check_spans(const yoke_span *spans, uint32_t num_items, check
     return NULL;
 }
 
+/* Which of the job's inputs are there, a bit for each. */
+static uint32_t check_given(const yoke_job *job)
+{
+    _Static_assert(YOKE_INPUTS_MAX == 4, "all inputs are looked at");
+    return (job->in[0] != NULL) | (uint32_t)(job->in[1] != NULL) << 1 |
+           (uint32_t)(job->in[2] != NULL) << 2 | (uint32_t)(job->in[3] != NULL) << 3;
+}
+
+static const char *check_input(const yoke_job *job, uint32_t k, check_range out,
+                               uint64_t *ragged_bytes)
+{
+    const yoke_type *type = job->type;
+    bool ragged = type->in_bytes[k] == YOKE_RAGGED;
+    uint64_t stride = ragged ? sizeof(yoke_span) : type->in_bytes[k];
+    check_range in;
+    if (!check_range_of(job->in[k], job->num_items * stride, &in)) {
+        return "an input is too long";
+    }
+    if (check_overlap(in, out)) {
+        return "an input overlaps the output";
+    }
+    return ragged ? check_spans(job->in[k], job->num_items, out, ragged_bytes) : NULL;
+}
+
 static const char *check_buffers(const yoke_job *job, uint64_t *ragged_bytes)
 {
     const yoke_type *type = job->type;
-    check_range out, in;
+    check_range out;
+    uint32_t given = check_given(job), wanted = (UINT32_C(1) << type->num_inputs) - 1;
+    if (given != wanted) {
+        return (wanted & ~given) != 0 ? "an input is missing" : "an input too many";
+    }
+    if (type->num_inputs == 0 && type->out_bytes == 0) {
+        return NULL;
+    }
     uint64_t out_bytes = (uint64_t)job->num_items * type->out_bytes;
     if (out_bytes > 0 && job->out == NULL) {
         return "no output";
@@ -56,28 +87,11 @@ static const char *check_buffers(const yoke_job *job, uint64_t *ragged_bytes)
     if (!check_range_of(job->out, out_bytes, &out)) {
         return "the output is too long";
     }
-    for (uint32_t k = 0; k < YOKE_INPUTS_MAX; k++) {
-        if ((job->in[k] != NULL) != (k < type->num_inputs)) {
-            return k < type->num_inputs ? "an input is missing" : "an input too many";
-        }
-        if (k >= type->num_inputs) {
-            continue;
-        }
-        bool ragged = type->in_bytes[k] == YOKE_RAGGED;
-        uint64_t stride = ragged ? sizeof(yoke_span) : type->in_bytes[k];
-        if (!check_range_of(job->in[k], job->num_items * stride, &in)) {
-            return "an input is too long";
-        }
-        if (check_overlap(in, out)) {
-            return "an input overlaps the output";
-        }
-        const char *what =
-            ragged ? check_spans(job->in[k], job->num_items, out, ragged_bytes) : NULL;
-        if (what != NULL) {
-            return what;
-        }
+    const char *what = NULL;
+    for (uint32_t k = 0; k < type->num_inputs && what == NULL; k++) {
+        what = check_input(job, k, out, ragged_bytes);
     }
-    return NULL;
+    return what;
 }
 
 static const char *check_fields(const yoke_runtime *rt, const yoke_job *job)

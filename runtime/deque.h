@@ -15,15 +15,18 @@
  * from a deque that is not empty, when another thread takes the ticket it was after.
  *
  * Ordering ledger
- *   Q1  ticket before bottom    push_owner: store bottom (release)    steal_any: load bottom
- * (acquire) if broken: a thief reads a slot before the ticket, or a job before its fields, is
- * written. Every store of bottom is a release, also those of pop_owner: a relaxed one between push
- * and steal would end the release sequence that the thief's load relies on. Q2  bottom against top
- * pop_owner: store bottom, fence, load top steal_any: load top, fence, load bottom (both fences
- * seq_cst) if broken: owner and thief both take the last ticket. Q3  who gets the ticket pop_owner
- * and steal_any: compare-exchange of top (seq_cst) if broken: two thieves, or the owner and a
- * thief, take one ticket. Q4  slot free again    push_owner: load top (acquire)    steal_any:
- * compare-exchange of top if broken: the owner writes over a slot that a thief has yet to read.
+ *   Q1  ticket before bottom
+ *       push_owner: store bottom (release)    steal_any: load bottom (acquire)
+ *       if broken: a thief reads a slot before the ticket, or a job before its fields, is written.
+ *       Every store of bottom is a release, also those of pop_owner: a relaxed one between push and
+ *       steal would end the release sequence that the thief's load relies on.
+ *   Q2  bottom against top    pop_owner: store bottom, fence, load top
+ *       steal_any: load top, fence, load bottom (both fences seq_cst)
+ *       if broken: owner and thief both take the last ticket.
+ *   Q3  who gets the ticket    pop_owner and steal_any: compare-exchange of top (seq_cst)
+ *       if broken: two thieves, or the owner and a thief, take one ticket.
+ *   Q4  slot free again    space_owner: load top (acquire)    steal_any: compare-exchange of top
+ *       if broken: the owner writes over a slot that a thief has yet to read.
  */
 #ifndef YOKE_DEQUE_H
 #define YOKE_DEQUE_H
@@ -41,6 +44,7 @@
 typedef struct deque {
     alignas(64) _Atomic int64_t top;    /* next to steal; only ever grows */
     alignas(64) _Atomic int64_t bottom; /* next free; written by the owner alone */
+    int64_t top_seen;                   /* the owner's: top was that once */
     alignas(64) _Atomic(void *) slots[DEQUE_CAPACITY];
 } deque;
 
@@ -48,6 +52,7 @@ static inline void deque_init(deque *d)
 {
     atomic_init(&d->top, 0);
     atomic_init(&d->bottom, 0);
+    d->top_seen = 0;
     for (size_t i = 0; i < DEQUE_CAPACITY; i++) {
         atomic_init(&d->slots[i], NULL);
     }
@@ -62,16 +67,22 @@ static inline _Atomic(void *) *deque_slot(deque *d, int64_t index)
 static inline size_t deque_space_owner(deque *d)
 {
     int64_t b = atomic_load_explicit(&d->bottom, memory_order_relaxed);
-    int64_t t = atomic_load_explicit(&d->top, memory_order_acquire); /* Q4 */
-    return (size_t)(DEQUE_CAPACITY - (b - t));
+    d->top_seen = atomic_load_explicit(&d->top, memory_order_acquire); /* Q4 */
+    return (size_t)(DEQUE_CAPACITY - (b - d->top_seen));
+}
+
+/* Whether so many still fit. Looks at top, which thieves keep busy, only if it must. */
+static inline bool deque_has_space_owner(deque *d, size_t count)
+{
+    int64_t b = atomic_load_explicit(&d->bottom, memory_order_relaxed);
+    return count <= (size_t)(DEQUE_CAPACITY - (b - d->top_seen)) || count <= deque_space_owner(d);
 }
 
 /* False: the ring is full and nothing was pushed. */
 static inline bool deque_push_owner(deque *d, void *ticket)
 {
     int64_t b = atomic_load_explicit(&d->bottom, memory_order_relaxed);
-    int64_t t = atomic_load_explicit(&d->top, memory_order_acquire); /* Q4 */
-    if (b - t >= DEQUE_CAPACITY) {
+    if (!deque_has_space_owner(d, 1)) {
         return false;
     }
     atomic_store_explicit(deque_slot(d, b), ticket, memory_order_relaxed);
@@ -127,6 +138,14 @@ static inline void *deque_steal_any(deque *d)
         return NULL;
     }
     return ticket;
+}
+
+/* A hint: how many tickets it holds. */
+static inline size_t deque_count_any(deque *d)
+{
+    int64_t t = atomic_load_explicit(&d->top, memory_order_relaxed);
+    int64_t b = atomic_load_explicit(&d->bottom, memory_order_relaxed);
+    return b > t ? (size_t)(b - t) : 0;
 }
 
 /* A hint: true may be out of date at once. After a seq_cst fence it sees every push that came

@@ -25,11 +25,8 @@ void ready_push_any(yoke_runtime *rt, yoke_job *job)
     ready_push_list_any(rt, job);
 }
 
-yoke_job *ready_take_any(yoke_runtime *rt)
+yoke_job *ready_take_all_any(yoke_runtime *rt)
 {
-    if (atomic_load_explicit(&rt->ready, memory_order_relaxed) == NULL) {
-        return NULL;
-    }
     return atomic_exchange_explicit(&rt->ready, NULL, memory_order_acquire); /* Y1 */
 }
 
@@ -43,10 +40,7 @@ void ready_push_failed_any(yoke_runtime *rt, batch *failed)
     park_wake_one_any(&rt->park);
 }
 
-batch *ready_take_failed_any(yoke_runtime *rt)
+batch *ready_take_all_failed_any(yoke_runtime *rt)
 {
-    if (atomic_load_explicit(&rt->failed, memory_order_relaxed) == NULL) {
-        return NULL;
-    }
     return atomic_exchange_explicit(&rt->failed, NULL, memory_order_acquire); /* Y1 */
 }

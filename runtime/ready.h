@@ -21,14 +21,29 @@ void ready_push_list_any(yoke_runtime *rt, yoke_job *jobs);
 /* The same for one job. */
 void ready_push_any(yoke_runtime *rt, yoke_job *job);
 
+/* The slow half of the next. */
+yoke_job *ready_take_all_any(yoke_runtime *rt);
+
 /* All jobs, newest list first, or NULL. */
-yoke_job *ready_take_any(yoke_runtime *rt);
+static inline yoke_job *ready_take_any(yoke_runtime *rt)
+{
+    return atomic_load_explicit(&rt->ready, memory_order_relaxed) == NULL ? NULL
+                                                                          : ready_take_all_any(rt);
+}
 
 /* A batch that a device has failed; its claims are to be run. Wakes a worker. */
 void ready_push_failed_any(yoke_runtime *rt, batch *failed);
 
+/* The slow half of the next. */
+batch *ready_take_all_failed_any(yoke_runtime *rt);
+
 /* All failed batches, linked by next, or NULL. */
-batch *ready_take_failed_any(yoke_runtime *rt);
+static inline batch *ready_take_failed_any(yoke_runtime *rt)
+{
+    return atomic_load_explicit(&rt->failed, memory_order_relaxed) == NULL
+               ? NULL
+               : ready_take_all_failed_any(rt);
+}
 
 /* A hint, after a seq_cst fence (P1 in park.h). */
 static inline bool ready_looks_empty_any(yoke_runtime *rt)

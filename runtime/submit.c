@@ -40,7 +40,7 @@ static void submit_unmark(yoke_job *const *jobs, size_t num_jobs)
 static void submit_fetch(const yoke_job *job)
 {
     __builtin_prefetch(job, 1);
-    __builtin_prefetch(&job->group);
+    __builtin_prefetch((const void *)((uintptr_t)job + offsetof(yoke_job, group)));
 }
 
 /* Nothing to route, to copy or to wait for, and no order of its own. */
@@ -50,33 +50,35 @@ static bool submit_is_simple(const yoke_job *job)
            (job->flags & YOKE_JOB_HIGH) == 0;
 }
 
-/* Checks the jobs, and marks them if there are several; a refusal takes the marks off. *simple
- * tells whether all are. */
-static yoke_status submit_mark(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs,
-                               bool *simple)
+/* Checks one job, and notes what it weighs; nothing else of it changes. */
+static yoke_status submit_take_in(yoke_runtime *rt, yoke_job *job)
+{
+    uint64_t cost;
+    const char *what;
+    yoke_status status = check_job(rt, job, &cost, &what);
+    if (status == YOKE_OK && !job_is_plain(job)) {
+        uint64_t item_cost = cost / job->num_items;
+        job_core_of(job)->item_cost = item_cost > 0 ? item_cost : 1;
+    }
+    return status == YOKE_INVALID ? base_misuse(what) : status;
+}
+
+/* Checks and marks several jobs; a refusal takes the marks off. *simple tells whether all are. */
+static yoke_status submit_take_in_all(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs,
+                                      bool *simple)
 {
     *simple = true;
-    bool is_marked = num_jobs > 1;
     for (size_t i = 0; i < num_jobs; i++) {
-        yoke_job *job = jobs[i];
-        uint64_t cost;
-        const char *what;
         if (i + SUBMIT_AHEAD < num_jobs) {
             submit_fetch(jobs[i + SUBMIT_AHEAD]);
         }
-        yoke_status status = check_job(rt, job, &cost, &what);
+        yoke_status status = submit_take_in(rt, jobs[i]);
         if (status != YOKE_OK) {
-            submit_unmark(jobs, is_marked ? i : 0);
-            return status == YOKE_INVALID ? base_misuse(what) : status;
+            submit_unmark(jobs, i);
+            return status;
         }
-        if (!job_is_plain(job)) {
-            uint64_t item_cost = cost / job->num_items;
-            job_core_of(job)->item_cost = item_cost > 0 ? item_cost : 1;
-        }
-        *simple = *simple && submit_is_simple(job);
-        if (is_marked) {
-            job_publish_status(job, (yoke_status)(job->status + SUBMIT_MARK));
-        }
+        *simple = *simple && submit_is_simple(jobs[i]);
+        job_publish_status(jobs[i], (yoke_status)(jobs[i]->status + SUBMIT_MARK));
     }
     return YOKE_OK;
 }
@@ -202,7 +204,8 @@ static void submit_give_back_inbox(yoke_runtime *rt, ring *inbox, uint64_t first
 static bool submit_reserve_inboxes(submit_room *room)
 {
     yoke_runtime *rt = room->rt;
-    room->in_deque = room->self != NULL && deque_space_owner(&room->self->tickets) >= room->for_cpu;
+    room->in_deque =
+        room->self != NULL && deque_has_space_owner(&room->self->tickets, room->for_cpu);
     size_t count = room->in_deque ? 0 : room->for_cpu;
     if (count > 0 && !ring_reserve_any(&rt->inbox, count, &room->position)) {
         return false;
@@ -365,7 +368,7 @@ static bool submit_simple(yoke_runtime *rt, yoke_worker *self, yoke_job *const *
                           size_t num_jobs)
 {
     uint64_t position = 0;
-    bool in_deque = self != NULL && deque_space_owner(&self->tickets) >= num_jobs;
+    bool in_deque = self != NULL && deque_has_space_owner(&self->tickets, num_jobs);
     if (!in_deque && !ring_reserve_any(&rt->inbox, num_jobs, &position)) {
         return false;
     }
@@ -391,6 +394,24 @@ static bool submit_simple(yoke_runtime *rt, yoke_worker *self, yoke_job *const *
     return true;
 }
 
+/* The way of all others, or of simple jobs that must wait for room. */
+static yoke_status submit_any(submit_room *room)
+{
+    submit_route(room);
+    yoke_status status = submit_admit(room);
+    if (status != YOKE_OK) {
+        submit_unmark(room->jobs, room->num_jobs > 1 ? room->num_jobs : 0);
+        return status;
+    }
+    submit_join_groups(room->jobs, room->num_jobs);
+    submit_count(room);
+    for (size_t i = 0; i < room->num_jobs; i++) {
+        submit_publish(room, room->jobs[i]);
+    }
+    submit_wake(room);
+    return YOKE_OK;
+}
+
 yoke_status yoke_submit(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs)
 {
     if (rt == NULL || jobs == NULL || num_jobs == 0) {
@@ -399,11 +420,15 @@ yoke_status yoke_submit(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs
     if (runtime_is_stopping(rt)) {
         return YOKE_CANCELED;
     }
-    if (jobs[0] != NULL) {
-        submit_fetch(jobs[0]);
-    }
     bool simple;
-    yoke_status status = submit_mark(rt, jobs, num_jobs, &simple);
+    yoke_status status;
+    if (num_jobs == 1) {
+        submit_fetch(jobs[0]);
+        status = submit_take_in(rt, jobs[0]);
+        simple = status == YOKE_OK && submit_is_simple(jobs[0]);
+    } else {
+        status = submit_take_in_all(rt, jobs, num_jobs, &simple);
+    }
     if (status != YOKE_OK) {
         return status;
     }
@@ -412,20 +437,7 @@ yoke_status yoke_submit(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs
     if (simple && submit_simple(rt, self, jobs, num_jobs)) {
         return YOKE_OK;
     }
-    submit_room room = {.rt = rt, .self = self, .jobs = jobs, .num_jobs = num_jobs};
-    submit_route(&room);
-    status = submit_admit(&room);
-    if (status != YOKE_OK) {
-        submit_unmark(jobs, num_jobs > 1 ? num_jobs : 0);
-        return status;
-    }
-    submit_join_groups(jobs, num_jobs);
-    submit_count(&room);
-    for (size_t i = 0; i < num_jobs; i++) {
-        submit_publish(&room, jobs[i]);
-    }
-    submit_wake(&room);
-    return YOKE_OK;
+    return submit_any(&(submit_room){.rt = rt, .self = self, .jobs = jobs, .num_jobs = num_jobs});
 }
 
 yoke_status yoke_cancel(yoke_runtime *rt, yoke_job *job)

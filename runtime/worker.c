@@ -19,6 +19,7 @@
 #include "run.h"
 
 #define WORKER_INBOX_CHUNK 64
+#define WORKER_STEAL_MAX 16
 #define WORKER_GATHER 4
 #define WORKER_GATHER_ROUNDS 24
 #define WORKER_IMPATIENCE 64
@@ -72,7 +73,10 @@ uint32_t yoke_worker_index(const yoke_worker *worker)
 static batch *worker_take_failed(yoke_worker *worker)
 {
     batch *failed = ready_take_failed_any(worker->rt);
-    for (batch *rest = failed != NULL ? failed->next : NULL; rest != NULL;) {
+    if (failed == NULL) {
+        return NULL;
+    }
+    for (batch *rest = failed->next; rest != NULL;) {
         batch *next = rest->next;
         ready_push_failed_any(worker->rt, rest);
         rest = next;
@@ -85,8 +89,8 @@ static yoke_job *worker_take_chunk(yoke_worker *worker, ring *inbox, size_t max)
 {
     yoke_runtime *rt = worker->rt;
     void *tickets[WORKER_INBOX_CHUNK];
-    size_t room = deque_space_owner(&worker->tickets) + 1;
-    size_t count = ring_pop_any(inbox, tickets, room < max ? room : max);
+    size_t count =
+        ring_pop_any(inbox, tickets, deque_has_space_owner(&worker->tickets, max) ? max : 1);
     if (count == 0) {
         return NULL;
     }
@@ -108,26 +112,28 @@ static yoke_job *worker_take_chunk(yoke_worker *worker, ring *inbox, size_t max)
     return oldest;
 }
 
-/* While a host thread submits job after job, a worker that takes each at once has both wait for the
- * same cache lines all the time. So it lets a few gather first; but if none come within that
- * moment, it does not try again for a while, for then somebody waits for just this one. */
-static uint64_t worker_let_gather(yoke_worker *worker, ring *inbox)
+/* While another thread submits job after job, a worker that takes each at once has both wait for
+ * the same cache lines all the time. So where there are only a few it lets more gather first; but
+ * if none come within that moment, it does not try again for a while, for then somebody waits for
+ * just these. */
+static bool worker_lets_gather(yoke_worker *worker)
 {
     if (worker->impatience > 0) {
         worker->impatience--;
-        return ring_count_any(inbox);
-    }
-    if (ring_has_published_any(inbox, WORKER_INBOX_CHUNK / 2)) {
-        return ring_count_any(inbox);
+        return false;
     }
     for (int i = 0; i < WORKER_GATHER_ROUNDS; i++) {
         base_cpu_relax();
     }
-    uint64_t count = ring_count_any(inbox);
+    return true;
+}
+
+/* What has gathered meanwhile. */
+static void worker_learn_to_wait(yoke_worker *worker, uint64_t count)
+{
     if (count < WORKER_GATHER) {
         worker->impatience = WORKER_IMPATIENCE;
     }
-    return count;
 }
 
 static yoke_job *worker_take_inbox(yoke_worker *worker)
@@ -136,7 +142,10 @@ static yoke_job *worker_take_inbox(yoke_worker *worker)
     if (!ring_has_published_any(&rt->inbox, 0)) {
         return NULL;
     }
-    uint64_t fair = worker_let_gather(worker, &rt->inbox) / rt->num_workers + 1;
+    if (!ring_has_published_any(&rt->inbox, WORKER_INBOX_CHUNK / 2) && worker_lets_gather(worker)) {
+        worker_learn_to_wait(worker, ring_count_any(&rt->inbox));
+    }
+    uint64_t fair = ring_count_any(&rt->inbox) / rt->num_workers + 1;
     return worker_take_chunk(worker, &rt->inbox,
                              fair < WORKER_INBOX_CHUNK ? fair : WORKER_INBOX_CHUNK);
 }
@@ -175,20 +184,39 @@ static yoke_job *worker_take_ready(yoke_worker *worker)
     return first;
 }
 
-/* The oldest ticket or forked call of that worker. */
+/* The oldest ticket of that worker, and of many a few more, which go into the own deque: each look
+ * at the victim's takes cache lines from it that it waits for at its next push. */
+static yoke_job *worker_steal_tickets(yoke_worker *worker, deque *victim)
+{
+    if (deque_looks_empty_any(victim)) {
+        return NULL;
+    }
+    if (deque_count_any(victim) < WORKER_STEAL_MAX && worker_lets_gather(worker)) {
+        worker_learn_to_wait(worker, deque_count_any(victim));
+    }
+    yoke_job *oldest = deque_steal_any(victim);
+    if (oldest == NULL) {
+        return NULL;
+    }
+    size_t half = deque_count_any(victim) / 2, stolen = 1;
+    void *ticket;
+    while (stolen < half && stolen < WORKER_STEAL_MAX &&
+           (ticket = deque_steal_any(victim)) != NULL) {
+        deque_push_owner(&worker->tickets, ticket); /* a thief's own deque is empty */
+        stolen++;
+    }
+    stats_add_owner(&worker->stats, STATS_tickets_stolen, stolen);
+    return oldest;
+}
+
 static bool worker_steal_from(yoke_worker *worker, yoke_worker *victim, worker_work *found)
 {
-    found->ticket = deque_steal_any(&victim->tickets);
-    if (found->ticket != NULL) {
-        stats_add_owner(&worker->stats, STATS_tickets_stolen, 1);
-        return true;
+    found->ticket = worker_steal_tickets(worker, &victim->tickets);
+    if (found->ticket == NULL) {
+        found->frame = frames_steal_any(&victim->frames);
+        stats_add_owner(&worker->stats, STATS_forks_stolen, found->frame != NULL);
     }
-    found->frame = frames_steal_any(&victim->frames);
-    if (found->frame != NULL) {
-        stats_add_owner(&worker->stats, STATS_forks_stolen, 1);
-        return true;
-    }
-    return false;
+    return found->ticket != NULL || found->frame != NULL;
 }
 
 /* From any other worker, the nearest first; among those equally far it starts anywhere. */
