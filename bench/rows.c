@@ -43,7 +43,7 @@ void rows_begin(rows_output *output, bool json)
         return;
     }
     printf("device %s, kernel %s, commit %s\n\n", output->device, output->kernel, output->commit);
-    printf("%-8s %-13s %-19s %-14s %10s %10s %10s %-7s %5s  %s\n", "bench", "case", "param",
+    printf("%-8s %-13s %-21s %-14s %10s %10s %10s %-9s %5s  %s\n", "bench", "case", "param",
            "engine", "min", "p50", "p99", "unit", "n", "better");
 }
 
@@ -84,7 +84,7 @@ bool rows_print(const rows_output *output, const rows_row *row)
     if (output->json) {
         return rows_print_json(output, row, p50, p99);
     }
-    printf("%-8s %-13s %-19s %-14s %10.3f %10.3f %10.3f %-7s %5zu  %s%s%s\n", row->bench, row->name,
+    printf("%-8s %-13s %-21s %-14s %10.3f %10.3f %10.3f %-9s %5zu  %s%s%s\n", row->bench, row->name,
            row->param, row->engine, row->samples[0], p50, p99, row->unit, row->num_samples,
            row->better, row->device != NULL ? ", on " : "", row->device != NULL ? row->device : "");
     return true;

@@ -40,7 +40,10 @@ void ready_push_failed_any(yoke_runtime *rt, batch *failed)
     park_wake_one_any(&rt->park);
 }
 
-batch *ready_take_all_failed_any(yoke_runtime *rt)
+batch *ready_take_failed_any(yoke_runtime *rt)
 {
+    if (!ready_has_failed_any(rt)) {
+        return NULL;
+    }
     return atomic_exchange_explicit(&rt->failed, NULL, memory_order_acquire); /* Y1 */
 }

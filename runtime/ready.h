@@ -34,22 +34,20 @@ static inline yoke_job *ready_take_any(yoke_runtime *rt)
 /* A batch that a device has failed; its claims are to be run. Wakes a worker. */
 void ready_push_failed_any(yoke_runtime *rt, batch *failed);
 
-/* The slow half of the next. */
-batch *ready_take_all_failed_any(yoke_runtime *rt);
+/* A hint: there is a failed batch. */
+static inline bool ready_has_failed_any(yoke_runtime *rt)
+{
+    return atomic_load_explicit(&rt->failed, memory_order_relaxed) != NULL;
+}
 
 /* All failed batches, linked by next, or NULL. */
-static inline batch *ready_take_failed_any(yoke_runtime *rt)
-{
-    return atomic_load_explicit(&rt->failed, memory_order_relaxed) == NULL
-               ? NULL
-               : ready_take_all_failed_any(rt);
-}
+batch *ready_take_failed_any(yoke_runtime *rt);
 
 /* A hint, after a seq_cst fence (P1 in park.h). */
 static inline bool ready_looks_empty_any(yoke_runtime *rt)
 {
     return atomic_load_explicit(&rt->ready, memory_order_relaxed) == NULL &&
-           atomic_load_explicit(&rt->failed, memory_order_relaxed) == NULL;
+           !ready_has_failed_any(rt);
 }
 
 #endif

@@ -65,7 +65,7 @@ static void run_one(yoke_worker *worker, yoke_job *job)
         yoke_status stop = job_stop_status(job); /* the first failure wins */
         status = stop != YOKE_OK ? stop : status;
     }
-    settle(worker->rt, &worker->stats, &worker->held, job, status);
+    settle_worker(worker->rt, &worker->stats, &worker->held, job, status);
 }
 
 /* How long a grain should take. */
@@ -163,14 +163,14 @@ static void run_many(yoke_worker *worker, yoke_job *job)
         }
     }
     if (finished + tickets > 0 && job_finish_any(job, finished + tickets)) {
-        settle(worker->rt, &worker->stats, &worker->held, job, job_stop_status(job));
+        settle_worker(worker->rt, &worker->stats, &worker->held, job, job_stop_status(job));
     }
 }
 
 void run_ticket(yoke_worker *worker, yoke_job *job)
 {
     if ((job_marks(job) & JOB_IS_RUN) != 0) {
-        settle(worker->rt, &worker->stats, &worker->held, job, job_stop_status(job));
+        settle_worker(worker->rt, &worker->stats, &worker->held, job, job_stop_status(job));
     } else if (job->num_items == 1) {
         run_one(worker, job);
     } else {
@@ -191,7 +191,7 @@ void run_failed(yoke_worker *worker, batch *failed)
             }
         }
         if (job->num_items == 1 || job_finish_any(job, claim->count)) {
-            settle(worker->rt, &worker->stats, &worker->held, job, job_stop_status(job));
+            settle_worker(worker->rt, &worker->stats, &worker->held, job, job_stop_status(job));
         }
     }
     atomic_store_explicit(&failed->is_free, true, memory_order_release);

@@ -350,9 +350,11 @@ static yoke_job *worker_pop(yoke_worker *worker)
 static bool worker_take(yoke_worker *worker, worker_work *found)
 {
     uint32_t turn = worker->turn++ % (2 * WORKER_OLDEST_FIRST);
-    found->failed = worker_take_failed(worker); /* before all else, for it has waited longest */
-    if (found->failed != NULL) {
-        return true;
+    if (ready_has_failed_any(worker->rt)) { /* before all else, for it has waited longest */
+        found->failed = worker_take_failed(worker);
+        if (found->failed != NULL) {
+            return true;
+        }
     }
     if (worker->high_in_a_row < WORKER_HIGH_IN_A_ROW) {
         found->ticket = worker_take_high(worker);
