@@ -23,6 +23,7 @@ int yoke_fork_slow_1(yoke_worker *worker)
         return 0;
     }
     if (fork_is_hungry_elsewhere(worker) && frames_publish_owner(&worker->frames)) {
+        worker->offered_ns = base_now_ns();
         park_wake_one_any(&worker->rt->park);
     }
     return 1;
@@ -138,8 +139,10 @@ yoke_frame *yoke_join_slow_1(yoke_worker *worker)
         return NULL;
     }
     if (frames_take_back_owner(f)) {
+        worker_offer_stands(worker, base_now_ns());
         return --f->top;
     }
+    worker->offered_ns = 0;
     return fork_join_stolen(worker);
 }
 

@@ -17,8 +17,6 @@
 #define PARK_WAKE(word) base_futex_wake(word, 1)
 #endif
 
-enum { PARK_AWAKE, PARK_PARKED, PARK_NOTIFIED };
-
 void park_init(park *p, park_sleeper *sleepers, uint32_t num_sleepers)
 {
     atomic_init(&p->num_searching, 0);

@@ -40,6 +40,8 @@
 #define PARK_HEAVY_FENCE() atomic_thread_fence(memory_order_seq_cst)
 #endif
 
+enum { PARK_AWAKE, PARK_PARKED, PARK_NOTIFIED };
+
 typedef struct park_sleeper {
     alignas(64) _Atomic uint32_t state; /* the futex */
 } park_sleeper;
@@ -101,6 +103,12 @@ void park_wake_worker_any(park *p, uint32_t index);
 /* Wakes all that are parked, so that they look again. A worker that counted as the last searcher
  * for a moment here owes nobody a look: those that are woken look themselves. */
 void park_wake_all_any(park *p);
+
+/* A hint: the worker has been woken and does not run yet. */
+static inline bool park_is_starting_any(park *p, uint32_t index)
+{
+    return atomic_load_explicit(&p->sleepers[index].state, memory_order_relaxed) == PARK_NOTIFIED;
+}
 
 /* A hint: some worker has nothing to do. */
 static inline bool park_has_hungry_any(park *p)

@@ -127,8 +127,22 @@ static void run_share(yoke_worker *worker, yoke_job *job)
     }
     job_add_ticket_any(job);
     deque_push_owner(&worker->tickets, job); /* it was empty: there is room */
+    worker->offered_ns = base_now_ns();
     stats_add_owner(&worker->stats, STATS_tickets_shared, 1);
     park_wake_one_any(&rt->park);
+}
+
+/* Between grains: whether the ticket that was shared is still there. */
+static void run_look_after_offer(yoke_worker *worker, uint64_t now_ns)
+{
+    if (worker->offered_ns == 0) {
+        return;
+    }
+    if (deque_looks_empty_any(&worker->tickets)) {
+        worker->offered_ns = 0;
+    } else {
+        worker_offer_stands(worker, now_ns);
+    }
 }
 
 /* Between grains, while a job of high priority waits: the ticket goes back into the deque, from
@@ -156,6 +170,7 @@ static void run_many(yoke_worker *worker, yoke_job *job)
             uint64_t begun_ns = now_ns;
             now_ns = base_now_ns();
             run_learn_grain(worker->rt, job, count, now_ns - begun_ns);
+            run_look_after_offer(worker, now_ns);
         }
         finished += count;
         if (run_lets_through(worker, job)) {

@@ -404,17 +404,17 @@ static yoke_status topology_take_block(topology *t, const yoke_allocator *alloca
 yoke_status topology_init(topology *t, const yoke_allocator *allocator, topology_pinning pinning,
                           uint32_t num_workers)
 {
-    topology_set allowed = {0};
     *t = (topology){.pinning = pinning, .num_workers = num_workers};
-    yoke_status status = pinning != TOPOLOGY_NONE ? topology_allowed(&allowed) : YOKE_OK;
-    if (status == YOKE_OK) {
-        status = topology_take_block(t, allocator, topology_set_count(&allowed));
+    yoke_status status = topology_allowed(&t->allowed);
+    uint32_t num_cpus = pinning != TOPOLOGY_NONE ? topology_set_count(&t->allowed) : 0;
+    if (status == YOKE_OK || pinning == TOPOLOGY_NONE) {
+        status = topology_take_block(t, allocator, num_cpus);
     }
     if (status != YOKE_OK) {
         return status;
     }
     if (pinning != TOPOLOGY_NONE) {
-        t->num_cpus = topology_read(&allowed, t->cpus);
+        t->num_cpus = topology_read(&t->allowed, t->cpus);
         if (t->num_cpus == 0) {
             topology_finish(t, allocator);
             return YOKE_SYSTEM;
@@ -442,4 +442,21 @@ yoke_status topology_bind_any(const topology *t, uint32_t worker, pthread_t thre
     topology_add_cpus(t->cpus, t->num_cpus, &t->places[worker], &set);
     int error = pthread_setaffinity_np(thread, sizeof set.parts, set.parts);
     return error == 0 ? YOKE_OK : YOKE_SYSTEM;
+}
+
+bool topology_push_off_any(const topology *t, pthread_t thread)
+{
+    int cpu = sched_getcpu();
+    if (t->pinning != TOPOLOGY_NONE || cpu < 0 || !topology_set_has(&t->allowed, (uint32_t)cpu) ||
+        topology_set_count(&t->allowed) == 1) {
+        return false;
+    }
+    topology_set others = t->allowed;
+    CPU_CLR(cpu % CPU_SETSIZE, &others.parts[cpu / CPU_SETSIZE]);
+    return pthread_setaffinity_np(thread, sizeof others.parts, others.parts) == 0;
+}
+
+void topology_let_go_any(const topology *t, pthread_t thread)
+{
+    (void)pthread_setaffinity_np(thread, sizeof t->allowed.parts, t->allowed.parts);
 }

@@ -153,6 +153,7 @@ void topology_order_victims(const topology_place *places, uint32_t num_workers, 
 
 typedef struct topology {
     topology_pinning pinning;
+    topology_set allowed; /* empty if it could not be read */
     uint32_t num_cpus;
     uint32_t num_workers;
     topology_cpu *cpus;     /* none with TOPOLOGY_NONE */
@@ -181,6 +182,15 @@ void topology_finish(topology *t, const yoke_allocator *allocator);
  *   Fails:    YOKE_SYSTEM: the system refuses; the thread is bound as it was.
  */
 yoke_status topology_bind_any(const topology *t, uint32_t worker, pthread_t thread);
+
+/*
+ * Moves an unbound thread off the CPU that the calling thread runs on; topology_let_go_any lets it
+ * run everywhere again. Both do nothing with CORES and NUMA, or where there is only one CPU.
+ *   Threads:  any thread.
+ *   Fails:    false: it was not moved.
+ */
+bool topology_push_off_any(const topology *t, pthread_t thread);
+void topology_let_go_any(const topology *t, pthread_t thread);
 
 /* The arrays belong to the topology and never change. */
 static inline topology_victims topology_victims_any(const topology *t, uint32_t worker)

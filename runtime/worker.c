@@ -20,6 +20,7 @@
 
 #define WORKER_INBOX_CHUNK 64
 #define WORKER_STEAL_MAX 16
+#define WORKER_OFFER_NS UINT64_C(30000) /* several times what waking a worker takes */
 #define WORKER_GATHER 4
 #define WORKER_GATHER_ROUNDS 24
 #define WORKER_IMPATIENCE 64
@@ -60,6 +61,9 @@ void worker_init(yoke_worker *worker, yoke_runtime *rt, uint32_t index, yoke_fra
     worker->impatience = 0;
     worker->held = (settle_held){0};
     worker->stack_low = 0;
+    worker->offered_ns = 0;
+    atomic_init(&worker->is_searching, false);
+    atomic_init(&worker->is_moved, false);
 }
 
 uint32_t yoke_worker_index(const yoke_worker *worker)
@@ -313,14 +317,44 @@ static bool worker_may_sleep(yoke_worker *worker, yoke_frame *awaited)
            (awaited == NULL || fork_ask_to_be_woken(awaited, worker->index));
 }
 
+void worker_offer_stands(yoke_worker *worker, uint64_t now_ns)
+{
+    yoke_runtime *rt = worker->rt;
+    if (worker->offered_ns == 0 || now_ns - worker->offered_ns < WORKER_OFFER_NS) {
+        return;
+    }
+    worker->offered_ns = now_ns;
+    for (uint32_t i = 0; i < rt->num_workers; i++) {
+        yoke_worker *other = &rt->workers[i];
+        bool is_looking = atomic_load_explicit(&other->is_searching, memory_order_relaxed) ||
+                          park_is_starting_any(&rt->park, i);
+        if (other != worker && is_looking && topology_push_off_any(&rt->topology, other->thread)) {
+            atomic_store_explicit(&other->is_moved, true, memory_order_relaxed);
+            return;
+        }
+    }
+}
+
+/* Back to all CPUs, if it was moved. */
+static void worker_settle_down(yoke_worker *worker)
+{
+    if (atomic_load_explicit(&worker->is_moved, memory_order_relaxed)) {
+        atomic_store_explicit(&worker->is_moved, false, memory_order_relaxed);
+        topology_let_go_any(&worker->rt->topology, worker->thread);
+    }
+}
+
 /* Searches, and sleeps when there is nothing. False: it was called, and found nothing. */
 static bool worker_search_or_park(yoke_worker *worker, yoke_frame *awaited, worker_work *found)
 {
     yoke_runtime *rt = worker->rt;
+    worker_settle_down(worker);
+    atomic_store_explicit(&worker->is_searching, true, memory_order_relaxed);
     park_search_worker(&rt->park);
     for (;;) {
         bool has_found = worker_search(worker, awaited, found);
         if (has_found || worker_is_called(worker, awaited)) {
+            atomic_store_explicit(&worker->is_searching, false, memory_order_relaxed);
             if (park_found_worker(&rt->park) && worker_work_is_visible(rt)) {
                 park_wake_one_any(&rt->park);
             }
@@ -330,9 +364,12 @@ static bool worker_search_or_park(yoke_worker *worker, yoke_frame *awaited, work
         if (!worker_may_sleep(worker, awaited)) {
             park_retract_worker(&rt->park, worker->index);
         } else {
+            atomic_store_explicit(&worker->is_searching, false, memory_order_relaxed);
             stats_add_owner(&worker->stats, STATS_parks, 1);
             park_sleep_worker(&rt->park, worker->index);
             stats_add_owner(&worker->stats, STATS_wakes, 1);
+            worker_settle_down(worker);
+            atomic_store_explicit(&worker->is_searching, true, memory_order_relaxed);
             worker->impatience += worker->impatience == 0; /* somebody waits for what woke it */
         }
     }

@@ -27,7 +27,10 @@ struct yoke_worker {
     uint32_t high_in_a_row;
     uint32_t impatience; /* so many chunks are taken from the inbox without letting any gather */
     settle_held held;    /* finished jobs that their group does not know of yet */
+    uint64_t offered_ns; /* since when a ticket or frames are there for hungry workers; 0: none */
     uintptr_t stack_low; /* below this address it only helps those it waits for */
+    _Atomic bool is_searching;
+    _Atomic bool is_moved; /* off some CPU: to be let go when it runs */
     pthread_t thread;
 };
 
@@ -48,6 +51,11 @@ void worker_main(yoke_worker *worker);
 /* While the worker waits for a stolen frame of its own: runs whatever it finds, once, or sleeps
  * until there is something or the frame has run. */
 void worker_help(yoke_worker *worker, yoke_frame *awaited);
+
+/* What the worker has offered (worker->offered_ns) nobody has taken yet, though somebody is hungry.
+ * After a while that means that a hungry worker is not running: it waits for the very CPU that this
+ * one keeps busy, and the system may take milliseconds to notice. So it is moved to the others. */
+void worker_offer_stands(yoke_worker *worker, uint64_t now_ns);
 
 /* Whether there is stack enough to run other work inside this one. */
 static inline bool worker_has_stack(const yoke_worker *worker)
