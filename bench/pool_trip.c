@@ -17,7 +17,8 @@
 #define POOL_TRIP_IDLE_TRIPS 50 /* a round */
 #define POOL_TRIP_HOT_TRIPS 500
 #define POOL_TRIP_QUICK_TRIPS 5
-#define POOL_TRIP_WARM_UP 20
+/* Until the system has moved two threads that it began on one CPU to two. */
+#define POOL_TRIP_WARM_UP_NS UINT64_C(30000000)
 
 enum { POOL_TRIP_YOKE, POOL_TRIP_FUTEX, POOL_TRIP_FUTEX_SPIN };
 
@@ -83,8 +84,9 @@ static yoke_status pool_trip_make(pool_trip *trip, pool_row *row, uint64_t *ns)
 static bool pool_trip_once(pool_case *c, pool_row *row)
 {
     pool_trip *trip = c->part;
-    uint32_t unseen = trip->is_hot ? POOL_TRIP_WARM_UP : 0;
-    for (uint32_t i = 0; i < unseen + c->samples; i++) {
+    uint64_t unseen_ns = trip->is_hot && !c->run->options->is_quick ? POOL_TRIP_WARM_UP_NS : 0;
+    uint64_t begun_ns = pool_work_now_ns();
+    for (uint32_t i = 0; i < c->samples;) {
         uint64_t ns = 0;
         if (!trip->is_hot) {
             pool_trip_sleep();
@@ -92,8 +94,9 @@ static bool pool_trip_once(pool_case *c, pool_row *row)
         if (!pool_run_expect(c->run, row, pool_trip_make(trip, row, &ns))) {
             return false;
         }
-        if (i >= unseen) {
+        if (pool_work_now_ns() - begun_ns >= unseen_ns) {
             pool_case_sample(c, row, (double)ns / 1e3);
+            i++;
         }
     }
     return true;

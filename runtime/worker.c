@@ -287,22 +287,27 @@ static bool worker_look(yoke_worker *worker, worker_work *found)
     return found->ticket != NULL || worker_steal(worker, found);
 }
 
-/* As a searcher: looks everywhere until it finds something, is called, or the time is over. */
-static bool worker_search(yoke_worker *worker, const yoke_frame *awaited, worker_work *found)
+typedef enum worker_result { WORKER_FOUND, WORKER_CALLED, WORKER_TIRED } worker_result;
+
+/* As a searcher: looks everywhere until it finds something, is called and finds nothing after it,
+ * or the time is over. */
+static worker_result worker_search(yoke_worker *worker, const yoke_frame *awaited,
+                                   worker_work *found)
 {
     uint64_t end_ns = 0;
     for (uint32_t round = 1;; round++) {
+        bool is_called = worker_is_called(worker, awaited); /* first: no work comes after it */
         if (worker_look(worker, found)) {
-            return true;
+            return WORKER_FOUND;
         }
-        if (worker_is_called(worker, awaited)) {
-            return false;
+        if (is_called) {
+            return WORKER_CALLED;
         }
         if (round % WORKER_ROUNDS_PER_CLOCK == 0) {
             uint64_t now_ns = base_now_ns();
             end_ns = end_ns == 0 ? now_ns + worker->rt->spin_ns : end_ns;
             if (now_ns >= end_ns) {
-                return false;
+                return WORKER_TIRED;
             }
             sched_yield(); /* who is about to bring work may wait for this CPU */
         }
@@ -344,35 +349,40 @@ static void worker_settle_down(yoke_worker *worker)
     }
 }
 
+/* Announced -> searching, either at once or after a sleep. */
+static void worker_sleep(yoke_worker *worker, yoke_frame *awaited)
+{
+    park *p = &worker->rt->park;
+    if (!worker_may_sleep(worker, awaited)) {
+        park_retract_worker(p, worker->index);
+        return;
+    }
+    atomic_store_explicit(&worker->is_searching, false, memory_order_relaxed);
+    stats_add_owner(&worker->stats, STATS_parks, 1);
+    park_sleep_worker(p, worker->index);
+    stats_add_owner(&worker->stats, STATS_wakes, 1);
+    worker_settle_down(worker);
+    atomic_store_explicit(&worker->is_searching, true, memory_order_relaxed);
+    worker->impatience += worker->impatience == 0; /* somebody waits for what woke it */
+}
+
 /* Searches, and sleeps when there is nothing. False: it was called, and found nothing. */
 static bool worker_search_or_park(yoke_worker *worker, yoke_frame *awaited, worker_work *found)
 {
     yoke_runtime *rt = worker->rt;
+    worker_result result;
     worker_settle_down(worker);
     atomic_store_explicit(&worker->is_searching, true, memory_order_relaxed);
     park_search_worker(&rt->park);
-    for (;;) {
-        bool has_found = worker_search(worker, awaited, found);
-        if (has_found || worker_is_called(worker, awaited)) {
-            atomic_store_explicit(&worker->is_searching, false, memory_order_relaxed);
-            if (park_found_worker(&rt->park) && worker_work_is_visible(rt)) {
-                park_wake_one_any(&rt->park);
-            }
-            return has_found;
-        }
+    while ((result = worker_search(worker, awaited, found)) == WORKER_TIRED) {
         park_announce_worker(&rt->park, worker->index);
-        if (!worker_may_sleep(worker, awaited)) {
-            park_retract_worker(&rt->park, worker->index);
-        } else {
-            atomic_store_explicit(&worker->is_searching, false, memory_order_relaxed);
-            stats_add_owner(&worker->stats, STATS_parks, 1);
-            park_sleep_worker(&rt->park, worker->index);
-            stats_add_owner(&worker->stats, STATS_wakes, 1);
-            worker_settle_down(worker);
-            atomic_store_explicit(&worker->is_searching, true, memory_order_relaxed);
-            worker->impatience += worker->impatience == 0; /* somebody waits for what woke it */
-        }
+        worker_sleep(worker, awaited);
     }
+    atomic_store_explicit(&worker->is_searching, false, memory_order_relaxed);
+    if (park_found_worker(&rt->park) && worker_work_is_visible(rt)) {
+        park_wake_one_any(&rt->park);
+    }
+    return result == WORKER_FOUND;
 }
 
 /* The newest of the worker's own tickets. */

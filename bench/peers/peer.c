@@ -18,7 +18,8 @@
 #define PEER_ALARM_S 120
 #define PEER_GAP_NS 2000000
 #define PEER_SETTLE_NS 300000000 /* by then whoever is to sleep does */
-#define PEER_HOT_WARM_UP 20
+/* Until the system has moved two threads that it began on one CPU to two. */
+#define PEER_HOT_WARM_UP_NS UINT64_C(30000000)
 
 enum { PEER_DONE = 0, PEER_WRONG = 1, PEER_HAS_NONE = 2 };
 
@@ -209,7 +210,8 @@ static int peer_trip(const peer_request *r)
     if (r->engine->run == NULL) {
         return PEER_HAS_NONE;
     }
-    for (int64_t i = is_hot ? -PEER_HOT_WARM_UP : -1; i < r->samples; i++) {
+    uint64_t begun_ns = pool_work_now_ns(), unseen_ns = is_hot ? PEER_HOT_WARM_UP_NS : 0;
+    for (int64_t i = -1; i < r->samples; i += pool_work_now_ns() - begun_ns >= unseen_ns) {
         if (!is_hot) {
             peer_sleep(PEER_GAP_NS);
         }

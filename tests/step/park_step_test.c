@@ -1,15 +1,15 @@
 /*
- * park.h and park.c in every order of their atomic operations: workers that search, announce, look
+ * park.h in every order of their atomic operations: workers that search, announce, look
  * and sleep as in worker.c, beside threads that bring work or call them. Whatever happens, no
  * execution ends with work left and a worker asleep that might have been woken for it.
  *
- * park.c is compiled into this file, on a futex that the step scheduler models.
+ * The futex is the step scheduler's.
  */
 #include "tests/step/step_atomics.h"
 
 #define PARK_WAIT(word, expected) step_wait(word, expected)
 #define PARK_WAKE(word) step_wake_one(word)
-#include "runtime/park.c"
+#include "runtime/park.h"
 
 #define DEQUE_CAPACITY 2
 #include "runtime/deque.h"
@@ -25,7 +25,7 @@ typedef enum source { FLAGS, RING, DEQUE } source; /* where work lies */
 typedef struct setting {
     source source;
     uint32_t num_workers; /* the first threads */
-    uint32_t num_awake;   /* the first of them look for work at once; the others begin parked */
+    uint32_t parked;      /* a bit for each worker that begins parked; the others look for work */
     uint32_t num_bringers;
     uint32_t num_items;     /* of each bringer */
     bool is_long_under_pso; /* and left to the long form there */
@@ -34,7 +34,7 @@ typedef struct setting {
 typedef struct world {
     park p;
     park_sleeper sleepers[2];
-    _Atomic uint32_t flags[2]; /* of each bringer: 1 is work, be it one item or several */
+    _Atomic uint32_t flags[2]; /* of each item: 1 is work */
     ring inbox;
     ring_slot slots[RING_CAPACITY];
     deque tickets;
@@ -51,6 +51,11 @@ static const setting *now;
 
 /* -- workers ----------------------------------------------------------------------------------- */
 
+static uint32_t num_flags(void)
+{
+    return now->num_bringers * now->num_items;
+}
+
 static bool take_flag(_Atomic uint32_t *flag)
 {
     uint32_t one = 1;
@@ -62,9 +67,10 @@ static bool take_flag(_Atomic uint32_t *flag)
 static bool take_work(world *w)
 {
     void *ticket;
+    step_expect((int32_t)step_peek(&w->p.num_parked, sizeof(uint32_t)) >= 0);
     switch (now->source) {
     case FLAGS:
-        return take_flag(&w->flags[0]) || (now->num_bringers > 1 && take_flag(&w->flags[1]));
+        return take_flag(&w->flags[0]) || (num_flags() > 1 && take_flag(&w->flags[1]));
     case RING:
         return ring_pop_any(&w->inbox, &ticket, 1) == 1;
     default:
@@ -77,8 +83,7 @@ static bool sees_work(world *w)
     switch (now->source) {
     case FLAGS:
         return atomic_load_explicit(&w->flags[0], memory_order_relaxed) == 1 ||
-               (now->num_bringers > 1 &&
-                atomic_load_explicit(&w->flags[1], memory_order_relaxed) == 1);
+               (num_flags() > 1 && atomic_load_explicit(&w->flags[1], memory_order_relaxed) == 1);
     case RING:
         return !ring_looks_empty_any(&w->inbox);
     default:
@@ -132,41 +137,57 @@ static bool search_or_park(world *w, bool joins, bool is_parked)
     }
 }
 
-/* As worker_main. */
-static void run_items(world *w, void (*item)(world *w))
-{
-    bool is_parked = step_self() >= now->num_awake;
-    while ((!is_parked && take_work(w)) || search_or_park(w, false, is_parked)) {
-        is_parked = false;
-        item(w);
-    }
-}
-
 static void count(world *w)
 {
     w->num_run++;
 }
 
-/* Ends when two items have begun. */
-static void meet(world *w)
+static void wait_for_the_other(world *w, uint32_t num_begun)
 {
-    w->num_run++;
-    uint32_t num_begun = atomic_fetch_add(&w->num_begun, 1) + 1;
-    step_wake_one(&w->num_begun);
     while (num_begun < 2) {
         step_wait(&w->num_begun, num_begun);
         num_begun = atomic_load(&w->num_begun);
     }
 }
 
+/* Ends when two items have begun. */
+static void meet(world *w)
+{
+    uint32_t num_begun = atomic_fetch_add(&w->num_begun, 1) + 1;
+    w->num_run++;
+    step_wake_one(&w->num_begun);
+    wait_for_the_other(w, num_begun);
+}
+
+/* As worker_main. */
+static void run_items(world *w, void (*item)(world *w), bool is_parked)
+{
+    while ((!is_parked && take_work(w)) || search_or_park(w, false, is_parked)) {
+        is_parked = false;
+        item(w);
+    }
+}
+
+static bool begins_parked(void)
+{
+    return (now->parked >> step_self() & 1) != 0;
+}
+
 static void work(void *context)
 {
-    run_items(context, count);
+    run_items(context, count, begins_parked());
 }
 
 static void work_and_meet(void *context)
 {
-    run_items(context, meet);
+    run_items(context, meet, begins_parked());
+}
+
+/* Begins in the first of two items that meet. */
+static void meet_and_work(void *context)
+{
+    wait_for_the_other(context, 1);
+    run_items(context, meet, false);
 }
 
 /* As fork_wait, in an item of its own; then goes on as a worker. */
@@ -178,30 +199,29 @@ static void join_and_work(void *context)
             count(w);
         }
     }
-    run_items(w, count);
+    run_items(w, count, false);
 }
 
 /* -- those who bring work or call -------------------------------------------------------------- */
 
-static void bring_one(world *w)
+static void bring_one(world *w, uint32_t item)
 {
     uint64_t position;
+    w->num_brought++;
     switch (now->source) {
     case FLAGS:
-        atomic_store_explicit(&w->flags[step_self() - now->num_workers], 1, memory_order_release);
+        atomic_store_explicit(&w->flags[item], 1, memory_order_release);
         park_wake_one_any(&w->p);
         break;
     case RING:
         while (!ring_reserve_any(&w->inbox, 1, &position)) {
         }
-        w->num_brought++;
         ring_publish_any(&w->inbox, position, w);
         park_wake_one_reserved_any(&w->p);
         break;
     case DEQUE:
         while (!deque_push_owner(&w->tickets, w)) {
         }
-        w->num_brought++;
         park_wake_one_any(&w->p);
         break;
     }
@@ -209,8 +229,9 @@ static void bring_one(world *w)
 
 static void bring(void *context)
 {
+    uint32_t first = (step_self() - now->num_workers) * now->num_items;
     for (uint32_t i = 0; i < now->num_items; i++) {
-        bring_one(context);
+        bring_one(context, first + i);
     }
 }
 
@@ -220,6 +241,12 @@ static void bring_and_stop(void *context)
     world *w = context;
     bring(w);
     atomic_store(&w->is_stopping, 1);
+    park_wake_all_any(&w->p);
+}
+
+static void wake_all(void *context)
+{
+    world *w = context;
     park_wake_all_any(&w->p);
 }
 
@@ -263,16 +290,28 @@ static void start(void *context)
     ring_init(&w->inbox, w->slots, RING_CAPACITY);
     deque_init(&w->tickets);
     atomic_init(&w->frame, FRAME_STOLEN);
-    for (uint32_t i = now->num_awake; i < now->num_workers; i++) {
-        park_search_worker(&w->p);
-        park_announce_worker(&w->p, i);
+    for (uint32_t i = 0; i < now->num_workers; i++) {
+        if ((now->parked >> i & 1) != 0) {
+            park_search_worker(&w->p);
+            park_announce_worker(&w->p, i);
+        }
     }
+}
+
+/* A worker is in an item that meets another one, though it waits for a frame too. */
+static void start_in_item(void *context)
+{
+    world *w = context;
+    start(context);
+    atomic_init(&w->frame, FRAME_WAITED);
+    atomic_init(&w->num_begun, 1);
+    w->num_brought = w->num_run = 1;
 }
 
 static void expect_quiet(world *w, uint32_t num_parked)
 {
     step_expect(!sees_work(w));
-    step_expect(now->source == FLAGS || w->num_run == w->num_brought);
+    step_expect(w->num_run == w->num_brought);
     step_expect(atomic_load(&w->p.num_searching) == 0);
     step_expect(atomic_load(&w->p.num_parked) == num_parked);
 }
@@ -322,10 +361,10 @@ static void no_wake_up_is_lost(void **state)
 {
     (void)state;
     static const setting settings[] = {
-        {FLAGS, 1, 1, 1, 2, false}, {FLAGS, 1, 1, 2, 1, false}, {FLAGS, 2, 2, 1, 1, false},
-        {FLAGS, 2, 0, 2, 1, true},  {RING, 1, 1, 1, 2, false},  {RING, 1, 1, 2, 1, false},
-        {RING, 2, 0, 1, 2, true},   {DEQUE, 1, 1, 1, 2, false}, {DEQUE, 2, 1, 1, 1, false},
-        {DEQUE, 2, 0, 1, 2, false},
+        {FLAGS, 1, 0, 1, 2, false}, {FLAGS, 1, 0, 2, 1, false}, {FLAGS, 2, 0, 1, 1, false},
+        {FLAGS, 2, 3, 2, 1, true},  {RING, 1, 0, 1, 2, false},  {RING, 1, 0, 2, 1, false},
+        {RING, 2, 3, 1, 2, true},   {DEQUE, 1, 0, 1, 2, false}, {DEQUE, 2, 0, 1, 1, false},
+        {DEQUE, 2, 3, 1, 2, false},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         step_case c = case_of(&settings[i], work, bring);
@@ -338,9 +377,9 @@ static void two_items_that_need_two_workers_at_once_get_them(void **state)
 {
     (void)state;
     static const setting settings[] = {
-        {FLAGS, 2, 0, 2, 1, true},
-        {RING, 2, 0, 1, 2, true},
-        {DEQUE, 2, 0, 1, 2, false},
+        {FLAGS, 2, 3, 2, 1, true},
+        {RING, 2, 3, 1, 2, true},
+        {DEQUE, 2, 3, 1, 2, false},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         step_case c = case_of(&settings[i], work_and_meet, bring);
@@ -352,9 +391,9 @@ static void all_leave_when_they_are_called_and_leave_nothing_behind(void **state
 {
     (void)state;
     static const setting settings[] = {
-        {FLAGS, 1, 1, 1, 1, false},
-        {FLAGS, 2, 2, 1, 0, false},
-        {FLAGS, 2, 1, 1, 1, false},
+        {FLAGS, 1, 0, 1, 1, false},
+        {FLAGS, 2, 0, 1, 0, false},
+        {FLAGS, 2, 2, 1, 1, false},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         step_case c = case_of(&settings[i], work, bring_and_stop);
@@ -368,10 +407,10 @@ static void a_joining_worker_is_woken_when_its_frame_has_run(void **state)
 {
     (void)state;
     static const setting settings[] = {
-        {FLAGS, 1, 1, 0, 0, false},
-        {FLAGS, 1, 1, 1, 1, false},
-        {FLAGS, 2, 2, 0, 0, false},
-        {FLAGS, 2, 1, 1, 1, true},
+        {FLAGS, 1, 0, 0, 0, false},
+        {FLAGS, 1, 0, 1, 1, false},
+        {FLAGS, 2, 0, 0, 0, false},
+        {FLAGS, 2, 2, 1, 1, true},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         const setting *s = &settings[i];
@@ -382,6 +421,25 @@ static void a_joining_worker_is_woken_when_its_frame_has_run(void **state)
     }
 }
 
+/* Who wakes a certain worker, or all, counts as a searcher for a moment, and is trusted: one worker
+ * is in an item, and the other must be woken for the item that this one waits for. */
+static void who_wakes_for_another_reason_passes_on_what_it_was_trusted_with(void **state)
+{
+    (void)state;
+    static const setting joins = {FLAGS, 2, 2, 1, 1, false};
+    step_case c = case_of(&joins, work_and_meet, bring);
+    c.start = start_in_item;
+    c.threads[JOINER].run = meet_and_work;
+    c.threads[3] = (step_thread){"thief", run_frame};
+    explore(__func__, &joins, &c);
+    static const setting called = {FLAGS, 2, 1, 1, 1, true};
+    c = case_of(&called, work_and_meet, bring);
+    c.start = start_in_item;
+    c.threads[1].run = meet_and_work;
+    c.threads[3] = (step_thread){"caller", wake_all};
+    explore(__func__, &called, &c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +447,7 @@ int main(void)
         cmocka_unit_test(two_items_that_need_two_workers_at_once_get_them),
         cmocka_unit_test(all_leave_when_they_are_called_and_leave_nothing_behind),
         cmocka_unit_test(a_joining_worker_is_woken_when_its_frame_has_run),
+        cmocka_unit_test(who_wakes_for_another_reason_passes_on_what_it_was_trusted_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,8 +20,8 @@ typedef struct world {
 } world;
 
 typedef struct setting {
-    uint64_t reservations[2][3]; /* of each producer: how many positions at a time; ends with 0 */
-    size_t pops[2][3];           /* of each consumer: how many tickets at most; ends with 0 */
+    uint64_t reservations[2][4]; /* of each producer: how many positions at a time; ends with 0 */
+    size_t pops[2][4];           /* of each consumer: how many tickets at most; ends with 0 */
 } setting;
 
 static world shared;

@@ -2,19 +2,19 @@
  * The step scheduler's search: runs the threads as coroutines, and tries every order of their steps
  * depth first.
  *
- * A coroutine is a stack and the registers that setjmp keeps; all else that threads can change is
- * the case's shared memory and the store buffers. So a state is copied and put back as bytes, and
- * two states are the same if their bytes are: the registers, the part of each stack that is in use,
- * the buffers, the shared memory. (What stands in dead variables makes some equal states look
- * different; that costs time and no correctness.) Stacks never move, so pointers into them stay
- * right.
+ * A coroutine is a stack and the registers that glibc's setjmp keeps; all else that threads can
+ * change is the case's shared memory and the store buffers. So a state is copied and put back as
+ * bytes, and two states are the same if their bytes are: the registers, the part of each stack that
+ * is in use, the buffers, the shared memory. (What stands in dead variables makes some equal states
+ * look different; that costs time and no correctness.) Stacks never move, so pointers into them
+ * stay right.
  *
  * A thread stops before each operation that another thread could notice or that depends on one: it
  * writes down what it is about to do, and the search does it when it is that thread's turn. A store
  * into the own buffer is neither, so it is done at once, and so is a fence that waits for nothing.
  *
- * Costs about a microsecond and 40 bytes for each state, and one copy of a state for each step of
- * the execution that is being tried.
+ * Costs about a microsecond and 50 to 100 bytes for each state, and a copy of a state, a few KiB,
+ * for each step of the execution that is being tried.
  */
 #undef _FORTIFY_SOURCE /* its longjmp takes a jump to another stack for a mistake */
 
@@ -28,6 +28,7 @@
 #include <ucontext.h>
 
 #define STACK_BYTES 65536
+#define DEAD_BYTES 1024 /* below a stopped thread's stack: zeroed, so that fewer states differ */
 
 step_thread_state step_threads[STEP_THREADS_MAX];
 step_mode step_mode_now;
@@ -36,6 +37,7 @@ const step_case *step_case_now;
 static _Alignas(64) uint8_t stacks[STEP_THREADS_MAX][STACK_BYTES];
 static jmp_buf scheduler;
 static unsigned running = STEP_NOBODY;
+static bool is_alone;     /* in the case's start or end */
 static char failure[256]; /* why; empty: nothing has failed */
 static step_result result;
 
@@ -47,7 +49,7 @@ void step_fail(const char *format, ...)
         vsnprintf(failure, sizeof failure, format, arguments);
         va_end(arguments);
     }
-    if (running != STEP_NOBODY) {
+    if (running != STEP_NOBODY || is_alone) {
         _longjmp(scheduler, 1);
     }
 }
@@ -92,8 +94,10 @@ static __attribute__((noinline)) void stop(void)
 
 static void go_on(unsigned thread)
 {
+    step_thread_state *t = &step_threads[thread];
     running = thread;
-    step_threads[running].num_fresh = 0;
+    t->num_fresh = 0;
+    memset(t->stack - DEAD_BYTES, 0, DEAD_BYTES);
     if (_setjmp(scheduler) == 0) {
         _longjmp(step_threads[running].registers, 1);
     }
@@ -122,6 +126,16 @@ static void begin(unsigned thread)
         setcontext(&context);
     }
     running = STEP_NOBODY;
+}
+
+/* Runs the case's start or end. */
+static void run_alone(void (*function)(void *shared))
+{
+    is_alone = true;
+    if (_setjmp(scheduler) == 0) {
+        function(step_case_now->shared);
+    }
+    is_alone = false;
 }
 
 static uint8_t *stack_end(unsigned thread)
@@ -249,8 +263,10 @@ void step_heavy_fence(void)
 
 void step_wait(_Atomic uint32_t *word, uint32_t expected)
 {
-    ask(&(step_op){
-        .kind = STEP_WAIT, .address = (uint8_t *)word, .bytes = sizeof *word, .expected = expected});
+    ask(&(step_op){.kind = STEP_WAIT,
+                   .address = (uint8_t *)word,
+                   .bytes = sizeof *word,
+                   .expected = expected});
 }
 
 void step_wake_one(_Atomic uint32_t *word)
@@ -332,12 +348,14 @@ static void hash_word(hash *h, uint64_t word)
 static void hash_bytes(hash *h, const void *bytes, size_t num)
 {
     const uint8_t *at = bytes;
-    for (; num >= 8; num -= 8, at += 8) {
-        hash_word(h, step_read(at, 8));
+    uint64_t word;
+    for (; num >= sizeof word; num -= sizeof word, at += sizeof word) {
+        memcpy(&word, at, sizeof word);
+        hash_word(h, word);
     }
-    if (num > 0) {
-        hash_word(h, step_read(at, num));
-    }
+    word = 0;
+    memcpy(&word, at, num);
+    hash_word(h, word);
 }
 
 static hash hash_state(void)
@@ -414,12 +432,13 @@ static void take(const step_choice *choice)
 static void check_end(void)
 {
     for (unsigned i = 0; i < STEP_THREADS_MAX; i++) {
-        if (step_threads[i].status == STEP_SLEEPING && !step_case_now->may_sleep) {
-            step_fail("%s sleeps for ever", step_case_now->threads[i].name);
+        step_status status = step_threads[i].status;
+        if (status == STEP_READY || (status == STEP_SLEEPING && !step_case_now->may_sleep)) {
+            step_fail("%s waits for ever", step_case_now->threads[i].name);
         }
     }
     if (failure[0] == '\0') {
-        step_case_now->end(step_case_now->shared);
+        run_alone(step_case_now->end);
     }
 }
 
@@ -488,7 +507,7 @@ static void make_first_state(const step_case *c)
     memset(step_threads, 0, sizeof step_threads);
     memset(stacks, 0, sizeof stacks);
     memset(c->shared, 0, c->shared_bytes);
-    c->start(c->shared);
+    run_alone(c->start);
     for (unsigned i = 0; i < STEP_THREADS_MAX; i++) {
         if (c->threads[i].run != NULL && failure[0] == '\0') {
             begin(i);

@@ -8,22 +8,27 @@
  * the threads, and what must hold when nothing can go on. Threads are coroutines of one real
  * thread; between two operations a thread runs undisturbed.
  *
- * Two models of memory. In both each thread has a buffer: its stores wait there, it alone sees
+ * Two models of memory. In both, each thread has a buffer. Its stores wait there, it alone sees
  * them, and that one of them reaches memory is a step of its own.
- *   STEP_TSO   what x86-64 does. The buffer is a queue. A seq_cst store or fence and every
- *              read-modify-write wait until it is empty. So a missing seq_cst fence shows, a missing
- *              release does not.
- *   STEP_PSO   nearer to arm64. A relaxed store may overtake stores to other addresses; a release
- *              store waits for all before it, a release fence holds back what comes after it until
- *              what came before it is out. A read-modify-write may do its store late, too: until
- *              then nobody else writes that address. It waits for the stores before it only if it is
- *              a release. A seq_cst load waits for the thread's seq_cst stores, a seq_cst fence for
- *              all stores.
- * Not modelled, in either: loads that are done early or late. So an acquire that should be there
- * and is not, and a fence between two loads, never show. Nor do memory accesses that are not atomic:
- * they happen at once, together with the atomic operation before them. Stores are seen by all other
- * threads at the same moment. compare_exchange_weak does not fail for no reason. Atomic objects
- * that overlap partly are refused.
+ *   STEP_TSO
+ *       What x86-64 does. The buffer is a queue; a seq_cst store or fence and every
+ *       read-modify-write wait until it is empty. So a missing seq_cst fence shows, and a missing
+ *       release does not.
+ *   STEP_PSO
+ *       Nearer to arm64. A relaxed store may overtake stores to other addresses; a release store
+ *       waits for all before it; a release fence holds back what comes after it until what came
+ *       before it is out. A read-modify-write may do its store late, too, and until then nobody
+ *       else writes that address; it waits for the stores before it only if it is a release. A
+ *       seq_cst load waits for the thread's seq_cst stores, a seq_cst fence for all its stores.
+ *
+ * Not modelled, in either:
+ *   - Loads that are done early or late. So an acquire that should be there and is not, and a fence
+ *     between two loads, never show.
+ *   - Memory accesses that are not atomic: they happen at once, together with the atomic operation
+ *     before them.
+ *   - Stores that some threads see before others do.
+ *   - compare_exchange_weak that fails for no reason; a futex wait that ends for no reason.
+ *   - Atomic objects that overlap in part: these are refused.
  *
  * The search merges states: where two orders lead to the same memory, buffers and stacks, what
  * follows is tried once. States are told apart by 128 bits of hash. A loop that waits for another
@@ -42,9 +47,9 @@
 #include <stdint.h>
 
 #define STEP_THREADS_MAX 4
-#define STEP_STORES_MAX 16       /* that wait in one buffer */
-#define STEP_LENGTH_MAX 4000     /* of one execution, in steps */
-#define STEP_STATES_MAX 16000000 /* a case with more is too large to be a test */
+#define STEP_STORES_MAX 16      /* that wait in one buffer */
+#define STEP_LENGTH_MAX 4000    /* of one execution, in steps */
+#define STEP_STATES_MAX 4000000 /* a case with more is too large to be a test */
 
 typedef enum step_mode { STEP_TSO, STEP_PSO } step_mode;
 
@@ -68,7 +73,8 @@ typedef struct step_result {
     bool failed;
     uint64_t num_states;   /* different ones */
     uint64_t num_steps;    /* tried: from one state to the next */
-    double num_executions; /* different orders, from start to end, that these stand for */
+    double num_executions; /* different orders, from start to end, that these stand for; more where
+                            * threads can go round in circles */
 } step_result;
 
 /* Tries everything. On failure prints why, and the schedule that leads there. */
@@ -90,7 +96,7 @@ void step_name(const volatile void *address, const char *name);
  * `modulus`. Where threads can go round in circles a counter would make each round a new state. */
 void step_wraps(const volatile void *counter, uint64_t modulus);
 
-/* Fails the case, unless it has failed already; a thread does not come back from it. */
+/* Fails the case, unless it has failed already; none of its functions comes back from it. */
 void step_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define step_expect(condition)                                                                     \
@@ -113,7 +119,9 @@ void step_heavy_fence(void);
 /* What is in memory now, whatever waits in buffers; no step. */
 uint64_t step_peek(const volatile void *address, size_t bytes);
 
-/* -- what step_atomics.h makes of atomic operations; outside of threads they are done at once ---- */
+/* -- what step_atomics.h makes of atomic operations -------------------------------------------- */
+
+/* Outside of threads, in `start` and `end`, all are done at once. */
 
 typedef enum step_update {
     STEP_EXCHANGE,

@@ -2,8 +2,8 @@
  * Turns C11's atomic operations into steps of the step scheduler. Include it before the code under
  * test, which stays as it is: its own <stdatomic.h> has been included then and is skipped.
  *
- * Objects of 1, 2, 4 and 8 bytes: integers, bool, pointers. Operators on atomic objects (x++, x = 1,
- * reading x by name) and compilers' __atomic builtins are not seen: the code must not use them.
+ * Objects of 1, 2, 4 and 8 bytes: integers, bool, pointers. Operators on atomic objects (x++, x =
+ * 1, reading x by name) and compilers' __atomic builtins are not seen: the code must not use them.
  */
 #ifndef YOKE_TESTS_STEP_ATOMICS_H
 #define YOKE_TESTS_STEP_ATOMICS_H
@@ -41,8 +41,8 @@
 /* A statement, since its value may stay unused. */
 #define STEP_FETCH(object, update, operand, order)                                                 \
     ({                                                                                             \
-        (STEP_TYPE(object)) step_fetch((object), sizeof *(object), (update),                       \
-                                       STEP_BITS(object, operand), (order));                       \
+        (STEP_TYPE(object))                                                                        \
+            step_fetch((object), sizeof *(object), (update), STEP_BITS(object, operand), (order)); \
     })
 
 #define atomic_load_explicit(object, order)                                                        \
@@ -79,5 +79,12 @@
 #define atomic_fetch_or(object, value) atomic_fetch_or_explicit(object, value, memory_order_seq_cst)
 #define atomic_fetch_xor(object, value)                                                            \
     atomic_fetch_xor_explicit(object, value, memory_order_seq_cst)
+
+/* Headers for C++ hosts have no <stdatomic.h>, and use these on objects that are not _Atomic. */
+#define __atomic_load_n(object, order) atomic_load_explicit(object, order)
+#define __atomic_store_n(object, value, order) atomic_store_explicit(object, value, order)
+#define __atomic_exchange_n(object, value, order) atomic_exchange_explicit(object, value, order)
+#define __atomic_compare_exchange_n(object, expected, value, weak, order, failure)                 \
+    atomic_compare_exchange_strong_explicit(object, expected, value, order, failure)
 
 #endif

@@ -3,8 +3,8 @@
  * the threads' operations make possible. step.h has the rules in words.
  *
  * A thread puts stores into its buffer at once when it gets there, though it might do so later, for
- * nobody sees the difference but a heavy fence. So these stores are called fresh, and no heavy fence
- * reaches them, until the thread goes on or one of them, or a later one, comes out.
+ * nobody sees the difference but a heavy fence. So these stores are called fresh, and no heavy
+ * fence reaches them, until the thread goes on or one of them, or a later one, comes out.
  *
  * Every function looks at step_threads alone and at the memory that operations name. What always
  * holds: an entry that belongs to a read-modify-write can come out at any time (nothing has to come
@@ -102,7 +102,8 @@ void step_buffer(unsigned thread, const step_op *op)
     }
     newest(t, op->address, op->bytes); /* looks for overlaps */
     uint64_t unused_bits = 64 - 8 * op->bytes;
-    uint64_t before = step_mode_now == STEP_TSO || is_release(op->order) ? t->num_stores : t->fence_at;
+    uint64_t before =
+        step_mode_now == STEP_TSO || is_release(op->order) ? t->num_stores : t->fence_at;
     t->stores[t->num_stores++] = (step_store_entry){
         .address = op->address,
         .value = op->operand << unused_bits >> unused_bits,

@@ -131,9 +131,9 @@ static void print_fetch(const step_op *op, const char *name)
 static void print_line(const line *l)
 {
     static const char *const verbs[] = {
-        [STEP_LOAD] = "load",     [STEP_STORE] = "store", [STEP_FETCH_UPDATE] = "update",
-        [STEP_COMPARE] = "compare", [STEP_FENCE] = "fence", [STEP_HEAVY_FENCE] = "heavy fence",
-        [STEP_WAIT] = "wait",     [STEP_WAKE] = "wake",   [STEP_WOKEN] = "wakes up",
+        [STEP_LOAD] = "load",        [STEP_STORE] = "store", [STEP_FETCH_UPDATE] = "update",
+        [STEP_COMPARE] = "compare",  [STEP_FENCE] = "fence", [STEP_HEAVY_FENCE] = "heavy fence",
+        [STEP_WAIT] = "wait",        [STEP_WAKE] = "wake",   [STEP_WOKEN] = "wakes up",
         [STEP_DRAIN] = "in memory:",
     };
     const step_op *op = &l->op;

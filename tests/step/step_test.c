@@ -11,6 +11,10 @@
 typedef struct litmus {
     _Atomic uint32_t x, y, z;
     _Atomic uint32_t futex;
+    _Atomic int64_t wide;
+    _Atomic uint8_t narrow;
+    _Atomic bool flag;
+    _Atomic(void *) pointer;
     uint32_t read[4];
 } litmus;
 
@@ -168,8 +172,8 @@ static void a_heavy_fence_makes_one_of_the_two_enough(void **state)
 }
 
 /* Then it is only a release: on arm64 a load may pass it. */
-static void a_seq_cst_store_or_update_holds_back_loads_that_are_not_seq_cst_only_under_tso(
-    void **state)
+static void
+a_seq_cst_store_or_update_holds_back_loads_that_are_not_seq_cst_only_under_tso(void **state)
 {
     (void)state;
     explore(STEP_TSO, sb_a_fence, sb_b_seq_cst_store, NULL, NULL);
@@ -380,28 +384,25 @@ static void an_update_in_two_steps_is_lost_and_that_is_found(void **state)
 static void every_kind_of_operation(void *context)
 {
     litmus *l = context;
-    static _Atomic int64_t wide;
-    static _Atomic uint8_t narrow;
-    static _Atomic bool flag;
-    static _Atomic(void *) pointer;
     int64_t expected = -7;
     void *no_pointer = NULL;
-    atomic_init(&wide, -7);
-    step_expect(atomic_fetch_add(&wide, -1) == -7 && atomic_load(&wide) == -8);
-    step_expect(!atomic_compare_exchange_strong(&wide, &expected, 3) && expected == -8);
-    step_expect(atomic_compare_exchange_strong(&wide, &expected, 3) && expected == -8);
-    step_expect(atomic_exchange(&wide, 12) == 3 && atomic_fetch_and(&wide, 6) == 12);
-    step_expect(atomic_fetch_or(&wide, 3) == 4 && atomic_fetch_xor(&wide, 1) == 7);
-    step_expect(atomic_load(&wide) == 6);
-    atomic_init(&narrow, 0);
-    step_expect(atomic_fetch_sub(&narrow, 1) == 0 && atomic_load(&narrow) == 255);
-    atomic_store(&narrow, 256 + 5);
-    step_expect(atomic_load(&narrow) == 5);
-    atomic_init(&flag, false);
-    step_expect(!atomic_exchange(&flag, true) && atomic_load(&flag));
-    atomic_init(&pointer, NULL);
-    step_expect(atomic_compare_exchange_weak(&pointer, &no_pointer, l));
-    step_expect(atomic_load(&pointer) == l);
+    atomic_init(&l->wide, -7);
+    step_expect(atomic_fetch_add(&l->wide, -1) == -7 && atomic_load(&l->wide) == -8);
+    step_expect(!atomic_compare_exchange_strong(&l->wide, &expected, 3) && expected == -8);
+    step_expect(atomic_compare_exchange_strong(&l->wide, &expected, 3) && expected == -8);
+    step_expect(atomic_exchange(&l->wide, 12) == 3 && atomic_fetch_and(&l->wide, 6) == 12);
+    step_expect(atomic_fetch_or(&l->wide, 3) == 4 && atomic_fetch_xor(&l->wide, 1) == 7);
+    step_expect(atomic_load(&l->wide) == 6);
+    atomic_init(&l->narrow, 0);
+    step_expect(atomic_fetch_sub(&l->narrow, 1) == 0 && atomic_load(&l->narrow) == 255);
+    atomic_store(&l->narrow, 256 + 5);
+    step_expect(atomic_load(&l->narrow) == 5);
+    atomic_init(&l->flag, false);
+    step_expect(!atomic_exchange(&l->flag, true) && atomic_load(&l->flag));
+    atomic_init(&l->pointer, NULL);
+    step_expect(atomic_compare_exchange_weak(&l->pointer, &no_pointer, l));
+    step_expect(__atomic_load_n(&l->pointer, __ATOMIC_ACQUIRE) == l);
+    step_expect(__atomic_exchange_n(&l->pointer, NULL, __ATOMIC_RELAXED) == l);
 }
 
 static void each_operation_answers_as_in_c11_in_a_thread_and_outside(void **state)
@@ -445,8 +446,8 @@ static void mixed_b(void *context)
     litmus *l = context;
     atomic_store_explicit(&l->y, 1, memory_order_release);
     uint32_t z = 1;
-    l->read[1] = atomic_compare_exchange_strong_explicit(
-        &l->z, &z, 3, memory_order_acq_rel, memory_order_relaxed);
+    l->read[1] = atomic_compare_exchange_strong_explicit(&l->z, &z, 3, memory_order_acq_rel,
+                                                         memory_order_relaxed);
     l->read[2] = atomic_load_explicit(&l->x, memory_order_acquire);
 }
 
@@ -587,6 +588,31 @@ static void count_for_ever(void *context)
     }
 }
 
+static void count_until_called(void *context)
+{
+    litmus *l = context;
+    while (atomic_load(&l->x) == 0) {
+        atomic_fetch_add(&l->y, 1);
+    }
+}
+
+static void start_wrapping(void *context)
+{
+    litmus *l = context;
+    start(context);
+    step_wraps(&l->y, 3);
+}
+
+static void a_counter_that_wraps_makes_going_round_in_circles_finite(void **state)
+{
+    (void)state;
+    step_case program = litmus_case(count_until_called, store_x, NULL, NULL);
+    assert_true(step_explore(&program, STEP_TSO).failed);
+    program.start = start_wrapping;
+    assert_false(step_explore(&program, STEP_TSO).failed);
+    assert_false(step_explore(&program, STEP_PSO).failed);
+}
+
 static void fence_for_ever(void *context)
 {
     (void)context;
@@ -617,6 +643,15 @@ static void fail_half_way(void *context)
     l->read[0] = 1;
 }
 
+/* Would hang if it came back. */
+static void spin_after_failing(void *context)
+{
+    litmus *l = context;
+    step_expect(atomic_load(&l->x) == 2);
+    while (atomic_load(&l->x) != 2) {
+    }
+}
+
 static void what_is_endless_or_not_modelled_or_says_so_fails(void **state)
 {
     (void)state;
@@ -627,6 +662,11 @@ static void what_is_endless_or_not_modelled_or_says_so_fails(void **state)
         assert_true(step_explore(&program, STEP_TSO).failed);
         assert_true(step_explore(&program, STEP_PSO).failed);
     }
+    program = litmus_case(store_x, NULL, NULL, NULL);
+    program.end = spin_after_failing;
+    assert_true(step_explore(&program, STEP_TSO).failed);
+    program.start = spin_after_failing;
+    assert_true(step_explore(&program, STEP_TSO).failed);
     program = litmus_case(fail_half_way, store_x, NULL, NULL);
     assert_true(step_explore(&program, STEP_TSO).failed);
     program = litmus_case(fail_half_way, store_y, NULL, NULL);
@@ -654,6 +694,7 @@ int main(void)
         cmocka_unit_test(a_lost_wake_up_is_found),
         cmocka_unit_test(a_wake_up_may_go_to_any_sleeper),
         cmocka_unit_test(a_loop_that_waits_for_another_thread_is_no_failure),
+        cmocka_unit_test(a_counter_that_wraps_makes_going_round_in_circles_finite),
         cmocka_unit_test(what_is_endless_or_not_modelled_or_says_so_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,8 @@
  * What the parts of the step scheduler share: the threads' states, which step.c copies and
  * compares, and the schedule so far.
  *
- * step.c runs the coroutines and tries the orders; step_memory.c is the model of memory: which steps
- * are possible and what they do; step_schedule.c keeps the schedule, to print it.
+ * step.c runs the coroutines and tries the orders; step_memory.c is the model of memory: which
+ * steps are possible and what they do; step_schedule.c keeps the schedule, to print it.
  */
 #ifndef YOKE_TESTS_STEP_WORLD_H
 #define YOKE_TESTS_STEP_WORLD_H
@@ -57,7 +57,8 @@ typedef struct step_thread_state {
     step_status status;
     step_op op; /* when READY or SLEEPING */
     uint64_t num_stores;
-    uint64_t num_fresh; /* the last so many were stored without a choice when to: see step_memory.c */
+    uint64_t
+        num_fresh; /* the last so many were stored without a choice when to: see step_memory.c */
     uint64_t fence_at; /* PSO: the stores before the last release fence that are not out yet */
     step_store_entry stores[STEP_STORES_MAX]; /* oldest first */
 } step_thread_state;

@@ -102,7 +102,7 @@ static void run(uint64_t num_tickets, unsigned num_bringers, void *(*const bodie
     memset(s.taken, 0, sizeof s.taken);
     s.num_tickets = num_tickets;
     s.seed = testing_seed();
-    testing_watchdog(testing_full() ? 1500 : 100); /* a lost ticket is waited for */
+    testing_watchdog(testing_full() ? 800 : 100); /* a lost ticket is waited for */
     atomic_init(&s.next_thread, 0);
     atomic_init(&s.num_bringing, num_bringers);
     atomic_init(&s.num_taken, 0);

@@ -82,7 +82,7 @@ void yoke_join(yoke_worker *worker);
  * Both get the same `result`, which must live until the sync and means nothing before it.
  * The parameters together, and the result, take at most YOKE_FORK_BYTES_MAX bytes.
  * YOKE_TASK_VOID(name, T1, ...) is the same without `type` and `result`.
- * Both also declare names of their own that begin with name_: args, result, run, push, join and
+ * Both also declare names of their own that begin with name_: args, run, push, join and
  * those that end in _slow.
  */
 #define YOKE_TASK(type, name, ...)                                                                 \
@@ -234,22 +234,22 @@ static inline yoke_frame *yoke_fork_pop(yoke_worker *worker)
 #define YOKE_FORK_TASK(type, name, n, ...)                                                         \
     static type name(yoke_worker *, __VA_ARGS__);                                                  \
     YOKE_FORK_COMMON(name, n, __VA_ARGS__)                                                         \
-    typedef type __attribute__((__may_alias__)) name##_result;                                     \
-    YOKE_FORK_ASSERT(sizeof(name##_result) <= YOKE_FORK_BYTES_MAX, "the result is too large");     \
+    YOKE_FORK_ASSERT(sizeof(type) <= YOKE_FORK_BYTES_MAX, "the result is too large");              \
     static void name##_run(yoke_worker *worker, yoke_frame *frame)                                 \
     {                                                                                              \
         name##_args *args = (name##_args *)(void *)frame->bytes;                                   \
-        *(name##_result *)(void *)frame->bytes = name(worker, YOKE_FORK_LOADS_##n(args));          \
+        type result = name(worker, YOKE_FORK_LOADS_##n(args));                                     \
+        memcpy(frame->bytes, &result, sizeof result);                                              \
     }                                                                                              \
     static YOKE_FORK_COLD type name##_spawn_slow(yoke_worker *worker,                              \
                                                  YOKE_FORK_PARAMETERS_##n(__VA_ARGS__))            \
     {                                                                                              \
-        yoke_frame none;                                                                           \
+        type result;                                                                               \
         if (!yoke_fork_slow_1(worker)) {                                                           \
             return name(worker, YOKE_FORK_NAMES_##n);                                              \
         }                                                                                          \
-        memset(&none, 0, sizeof none);                                                             \
-        return *(name##_result *)(void *)none.bytes;                                               \
+        memset(&result, 0, sizeof result);                                                         \
+        return result;                                                                             \
     }                                                                                              \
     static inline void name##_spawn(yoke_worker *worker, type *result,                             \
                                     YOKE_FORK_PARAMETERS_##n(__VA_ARGS__))                         \
@@ -260,10 +260,13 @@ static inline yoke_frame *yoke_fork_pop(yoke_worker *worker)
             memset(result, 0, sizeof *result);                                                     \
         }                                                                                          \
     }                                                                                              \
-    static YOKE_FORK_COLD type name##_sync_slow(yoke_worker *worker, type ran_in_place)            \
+    static YOKE_FORK_COLD type name##_sync_slow(yoke_worker *worker, type result)                  \
     {                                                                                              \
         yoke_frame *frame = name##_join(worker);                                                   \
-        return frame != 0 ? *(name##_result *)(void *)frame->bytes : ran_in_place;                 \
+        if (frame != 0) {                                                                          \
+            memcpy(&result, frame->bytes, sizeof result);                                          \
+        }                                                                                          \
+        return result;                                                                             \
     }                                                                                              \
     static inline void name##_sync(yoke_worker *worker, type *result)                              \
     {                                                                                              \
