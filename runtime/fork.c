@@ -2,13 +2,16 @@
  * The slow halves of fork and join. The fast ones are inline in yoke/fork.h.
  *
  * A join whose frame was stolen helps its thief first ("leapfrogging": what the thief has made
- * public descends from the very call that is waited for, so the stack stays as deep as the serial
- * program's). With nothing there, and enough stack left, it takes any work, like an idle worker,
- * and parks like one. With little stack left it only helps the thief, and sleeps on the frame.
+ * public mostly descends from the very call that is waited for, so the stack stays about as deep as
+ * the serial program's). With nothing there, and half of the stack left, it takes any work, like an
+ * idle worker, and parks like one. With less it only helps the thief, and sleeps on the frame; with
+ * a quarter left it only sleeps.
  *
  * Source of leapfrogging: Wagner and Calder, "Leapfrogging" (PPoPP 1993).
  */
 #include "fork.h"
+
+#include <sched.h>
 
 #define FORK_LEAPS 64 /* looks at the thief before looking elsewhere: a few microseconds */
 
@@ -42,7 +45,7 @@ void fork_run_stolen(yoke_worker *worker, yoke_frame *frame)
     fork_scope outer = fork_enter_worker(worker);
     frame->run(worker, frame);
     uint32_t done = fork_leave_worker(worker, outer) ? FORK_DONE : FORK_DONE | FORK_MISUSED;
-    uint32_t before = __atomic_exchange_n(&frame->state, done, __ATOMIC_ACQ_REL); /* T1 T2 */
+    uint32_t before = __atomic_exchange_n(&frame->state, done, __ATOMIC_SEQ_CST); /* T1 T2 */
     if ((before & FORK_KINDS) == FORK_WAITED) {
         park_wake_worker_any(&worker->rt->park, before >> 16);
     } else if ((before & FORK_KINDS) == FORK_ALONE) {
@@ -94,6 +97,8 @@ static void fork_wait_alone(yoke_frame *frame)
     uint32_t asked;
     if (fork_ask(frame, FORK_ALONE, 0, &asked)) {
         base_futex_wait((_Atomic uint32_t *)&frame->state, asked, YOKE_FOREVER);
+    } else {
+        sched_yield(); /* its thief is about to say who it is, or that it is done */
     }
 }
 
@@ -101,7 +106,7 @@ static void fork_wait(yoke_worker *worker, yoke_frame *frame)
 {
     uint32_t leaps = 0;
     while (!fork_is_done(frame)) {
-        if (fork_leap(worker, frame)) {
+        if (worker_has_stack_for_leaps(worker) && fork_leap(worker, frame)) {
             leaps = 0;
         } else if (leaps < FORK_LEAPS) {
             leaps++;
@@ -195,5 +200,5 @@ void yoke_join(yoke_worker *worker)
             return;
         }
     }
-    fork_run_call(worker, frame);
+    frame->run(worker, frame);
 }

@@ -10,11 +10,13 @@
  *     DONE     has run; its result is in the frame
  *
  * Ordering ledger
- *   T1  result before done    fork_run_stolen: exchange of state (acq_rel)    fork_is_done: load
+ *   T1  result before done    fork_run_stolen: exchange of state (seq_cst)    fork_is_done: load
  *       (acquire)
  *       if broken: the joining worker reads the result half-written.
  *   T2  who sleeps is woken    fork_wait_*: compare-exchange STOLEN -> WAITED or ALONE;
- *       fork_run_stolen: exchange to DONE. One word, so one of them sees the other.
+ *       fork_run_stolen: exchange to DONE (seq_cst). One word, so one of them sees the other; and
+ *       at a second sleep, when WAITED stands already, P1 and P2 of park.h order the exchange and
+ *       what the thief then reads of the sleeper against the announcement and the look at the frame
  *       if broken: the owner sleeps for ever in its join.
  */
 #ifndef YOKE_FORK_INTERNAL_H

@@ -45,24 +45,24 @@ void lane_return_any(yoke_runtime *rt, yoke_job *job)
     }
 }
 
-yoke_job *lane_take_any(yoke_type *type)
+yoke_job *lane_take_any(yoke_runtime *rt, yoke_type *type)
 {
     void *ticket = NULL;
+    bool any = false;
     while (ticket == NULL && ring_pop_any(&type->lane, &ticket, 1) > 0) {
-    } /* past the empty tickets */
+        any = true; /* past the empty tickets */
+    }
+    if (any) {
+        runtime_made_room_any(rt);
+    }
     return ticket;
 }
 
 void lane_drain_any(yoke_runtime *rt, yoke_type *type)
 {
     yoke_job *job;
-    bool any = false;
-    while ((job = lane_take_any(type)) != NULL) {
+    while ((job = lane_take_any(rt, type)) != NULL) {
         lane_return_any(rt, job);
-        any = true;
-    }
-    if (any) {
-        runtime_made_room_any(rt);
     }
 }
 

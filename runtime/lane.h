@@ -23,8 +23,9 @@ void lane_give_back_any(yoke_runtime *rt, yoke_job *job, uint64_t position);
  * put in all it has. The job may settle at once. */
 void lane_publish_any(yoke_runtime *rt, yoke_job *job, uint64_t position);
 
-/* The oldest ticket of a lane, or NULL. */
-yoke_job *lane_take_any(yoke_type *type);
+/* The oldest ticket of a lane, or NULL. Empty ones on the way are taken too; tells who waits for
+ * room. */
+yoke_job *lane_take_any(yoke_runtime *rt, yoke_type *type);
 
 /* Sends jobs that a group has released, linked by job_core.next, on their ways. */
 void lane_release_any(yoke_runtime *rt, yoke_job *jobs);

@@ -156,6 +156,7 @@ static bool run_lets_through(yoke_worker *worker, yoke_job *job)
 static void run_many(yoke_worker *worker, yoke_job *job)
 {
     uint64_t now_ns = base_now_ns(), finished = 0, tickets = 1;
+    worker->offered_ns = 0;
     while (tickets > 0 &&
            job_unclaimed_any(job) > 0) { /* looked at first: what has all run is never stopped */
         bool stopped = run_stop_status(worker, job, now_ns) != YOKE_OK;
@@ -199,6 +200,9 @@ void run_failed(yoke_worker *worker, batch *failed)
     for (uint32_t i = 0; i < failed->num_claims; i++) {
         batch_claim *claim = &failed->claims[i];
         yoke_job *job = claim->job;
+        if (worker->held.group != NULL && worker->held.group != job->group) {
+            settle_tell(worker->rt, &worker->held);
+        }
         if (run_stop_status(worker, job, base_now_ns()) == YOKE_OK) {
             yoke_status status = run_kernel(worker, job, claim->first, claim->count);
             if (status != YOKE_OK) {

@@ -162,11 +162,16 @@ static bool submit_insists(const submit_room *room, const yoke_job *job)
 
 static void submit_give_back_lanes(submit_room *room, size_t num_jobs)
 {
+    bool any = false;
     for (size_t i = 0; i < num_jobs; i++) {
         yoke_job *job = room->jobs[i];
         if (job->after == NULL && submit_route_of(job) != ROUTE_CPU) {
             lane_give_back_any(room->rt, job, job_core_of(job)->lane_position);
+            any = true;
         }
+    }
+    if (any) { /* or a lane full of empty tickets stays full */
+        park_wake_one_any(&room->rt->gpu_park);
     }
 }
 
@@ -390,7 +395,7 @@ static bool submit_simple(yoke_runtime *rt, yoke_worker *self, yoke_job *const *
             park_wake_one_any(&rt->park);
         }
     }
-    controller_notice_any(rt); /* K1: a worker's own job is not settled: the controller is awake */
+    controller_notice_any(rt); /* K1; without a fence it may miss this one, not the next */
     return true;
 }
 

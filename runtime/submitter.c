@@ -174,11 +174,7 @@ static yoke_job *submitter_take(submitter *s, yoke_type *type)
         s->held[type->index] = NULL;
         return job;
     }
-    job = lane_take_any(type);
-    if (job != NULL) {
-        runtime_made_room_any(s->rt);
-    }
-    return job;
+    return lane_take_any(s->rt, type);
 }
 
 /* A job that must not run is the workers' to settle. */

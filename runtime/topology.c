@@ -451,7 +451,11 @@ bool topology_push_off_any(const topology *t, pthread_t thread)
         topology_set_count(&t->allowed) == 1) {
         return false;
     }
-    topology_set others = t->allowed;
+    topology_set others;
+    if (pthread_getaffinity_np(thread, sizeof others.parts, others.parts) != 0 ||
+        memcmp(&others, &t->allowed, sizeof others) != 0) {
+        return false; /* moved already, or bound by somebody else */
+    }
     CPU_CLR(cpu % CPU_SETSIZE, &others.parts[cpu / CPU_SETSIZE]);
     return pthread_setaffinity_np(thread, sizeof others.parts, others.parts) == 0;
 }

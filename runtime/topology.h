@@ -185,7 +185,8 @@ yoke_status topology_bind_any(const topology *t, uint32_t worker, pthread_t thre
 
 /*
  * Moves an unbound thread off the CPU that the calling thread runs on; topology_let_go_any lets it
- * run everywhere again. Both do nothing with CORES and NUMA, or where there is only one CPU.
+ * run everywhere again. Nothing is done with CORES and NUMA, where there is only one CPU, or to a
+ * thread that somebody else has bound.
  *   Threads:  any thread.
  *   Fails:    false: it was not moved.
  */

@@ -289,18 +289,21 @@ static bool worker_look(yoke_worker *worker, worker_work *found)
 
 typedef enum worker_result { WORKER_FOUND, WORKER_CALLED, WORKER_TIRED } worker_result;
 
-/* As a searcher: looks everywhere until it finds something, is called and finds nothing after it,
- * or the time is over. */
+/* As a searcher: looks everywhere until it finds something, its frame has run, the runtime ends and
+ * nothing is left, or the time is over. */
 static worker_result worker_search(yoke_worker *worker, const yoke_frame *awaited,
                                    worker_work *found)
 {
     uint64_t end_ns = 0;
     for (uint32_t round = 1;; round++) {
-        bool is_called = worker_is_called(worker, awaited); /* first: no work comes after it */
+        bool is_called = worker_is_called(worker, awaited);
+        if (is_called && awaited != NULL) {
+            return WORKER_CALLED;
+        }
         if (worker_look(worker, found)) {
             return WORKER_FOUND;
         }
-        if (is_called) {
+        if (is_called) { /* before the look: after the call no more work comes */
             return WORKER_CALLED;
         }
         if (round % WORKER_ROUNDS_PER_CLOCK == 0) {
@@ -325,7 +328,8 @@ static bool worker_may_sleep(yoke_worker *worker, yoke_frame *awaited)
 void worker_offer_stands(yoke_worker *worker, uint64_t now_ns)
 {
     yoke_runtime *rt = worker->rt;
-    if (worker->offered_ns == 0 || now_ns - worker->offered_ns < WORKER_OFFER_NS) {
+    if (worker->offered_ns == 0 || now_ns - worker->offered_ns < WORKER_OFFER_NS ||
+        atomic_load_explicit(&rt->leaving, memory_order_acquire)) { /* they may have ended */
         return;
     }
     worker->offered_ns = now_ns;
@@ -355,6 +359,7 @@ static void worker_sleep(yoke_worker *worker, yoke_frame *awaited)
     park *p = &worker->rt->park;
     if (!worker_may_sleep(worker, awaited)) {
         park_retract_worker(p, worker->index);
+        sched_yield(); /* whoever is to publish what is announced may wait for this CPU */
         return;
     }
     atomic_store_explicit(&worker->is_searching, false, memory_order_relaxed);
@@ -382,6 +387,7 @@ static bool worker_search_or_park(yoke_worker *worker, yoke_frame *awaited, work
     if (park_found_worker(&rt->park) && worker_work_is_visible(rt)) {
         park_wake_one_any(&rt->park);
     }
+    worker_settle_down(worker);
     return result == WORKER_FOUND;
 }
 
@@ -469,6 +475,7 @@ void worker_main(yoke_worker *worker)
         worker_work found = {0};
         bool is_at_hand = worker_take(worker, &found);
         worker_tell_group(worker, &found);
+        worker_settle_down(worker);
         if (!is_at_hand && !worker_search_or_park(worker, NULL, &found)) {
             break;
         }

@@ -57,10 +57,16 @@ void worker_help(yoke_worker *worker, yoke_frame *awaited);
  * one keeps busy, and the system may take milliseconds to notice. So it is moved to the others. */
 void worker_offer_stands(yoke_worker *worker, uint64_t now_ns);
 
-/* Whether there is stack enough to run other work inside this one. */
+/* Whether there is stack enough to run any other work inside this one: half of it. */
 static inline bool worker_has_stack(const yoke_worker *worker)
 {
     return (uintptr_t)__builtin_frame_address(0) > worker->stack_low;
+}
+
+/* The same for calls of the thief that it waits for: a quarter. */
+static inline bool worker_has_stack_for_leaps(const yoke_worker *worker)
+{
+    return (uintptr_t)__builtin_frame_address(0) > worker->stack_low - worker->rt->stack_bytes / 4;
 }
 
 #endif

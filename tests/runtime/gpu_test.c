@@ -512,6 +512,40 @@ static void destroy_with_batches_in_flight_settles_every_job(void **state)
     }
 }
 
+/* All places of the lane are reserved, one more is not there, and all are given back: the
+ * submitter, which sleeps, must hear of it, or the lane stays full of empty tickets. */
+static void a_refused_submit_leaves_its_places_in_the_lane(void **state)
+{
+    (void)state;
+    yoke_policy policy;
+    policy_default(&policy);
+    policy.gpu.software = true;
+    fixture_start_on(
+        &f,
+        yoke_options(.num_workers = 2, .engine = YOKE_ENGINE_GPU, .policy = &policy, .max_jobs = 2),
+        host_only);
+    assert_int_equal(yoke_ready(f.rt, YOKE_FOREVER), YOKE_OK);
+    uint32_t in[3] = {1, 2, 3}, out[3] = {0};
+    yoke_job jobs[3], *pointers[3];
+    for (int i = 0; i < 3; i++) {
+        jobs[i] = yoke_job(.type = f.twice, .in = {&in[i]}, .out = &out[i], .num_items = 1,
+                           .flags = YOKE_JOB_GPU);
+        pointers[i] = &jobs[i];
+    }
+    assert_int_equal(yoke_submit(f.rt, pointers, 3), YOKE_BUSY);
+    yoke_status status = YOKE_BUSY;
+    for (int try = 0; try < 10000 && status == YOKE_BUSY; try++) {
+        status = yoke_submit(f.rt, pointers, 2);
+        fixture_sleep_ms(status == YOKE_BUSY);
+    }
+    assert_int_equal(status, YOKE_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(yoke_wait(f.rt, &jobs[i], YOKE_FOREVER), YOKE_OK);
+        assert_int_equal(out[i], 2 * in[i]);
+    }
+    fixture_stop(&f);
+}
+
 int main(void)
 {
 #define ON_GPU(test) cmocka_unit_test_setup_teardown(test, start_gpu, stop)
@@ -532,6 +566,7 @@ int main(void)
         cmocka_unit_test(an_unfit_device_is_named_and_left_alone),
         cmocka_unit_test(a_kernel_that_a_device_refuses_runs_on_the_cpu),
         cmocka_unit_test(a_lost_device_loses_no_job),
+        cmocka_unit_test(a_refused_submit_leaves_its_places_in_the_lane),
         cmocka_unit_test(a_batch_that_finds_no_memory_is_run_by_the_cpu),
         cmocka_unit_test(destroy_with_batches_in_flight_settles_every_job),
     };

@@ -64,7 +64,8 @@ void yoke_fork(yoke_worker *worker, void (*fn)(yoke_worker *worker, void *argume
                void *argument);
 
 /*
- * Returns when the call forked last that is not joined has run.
+ * Returns when the call forked last that is not joined has run; typed spawns count among the forks,
+ * but their results come with their own sync only.
  *   Blocks:   while another worker runs it and there is nothing to help with.
  */
 void yoke_join(yoke_worker *worker);
@@ -80,7 +81,8 @@ void yoke_join(yoke_worker *worker);
  *     void name_sync(yoke_worker *worker, type *result);
  * name_spawn forks name(worker, ...); name_sync joins it and stores what it returned in *result.
  * Both get the same `result`, which must live until the sync and means nothing before it.
- * The parameters together, and the result, take at most YOKE_FORK_BYTES_MAX bytes.
+ * The parameters together, and the result, take at most YOKE_FORK_BYTES_MAX bytes; they are plain
+ * data (in C++: trivially copyable), and no parameter is aligned to more than 16 bytes.
  * YOKE_TASK_VOID(name, T1, ...) is the same without `type` and `result`.
  * Both also declare names of their own that begin with name_: args, run, push, join and
  * those that end in _slow.
@@ -103,7 +105,7 @@ typedef struct yoke_frame {
 } yoke_frame;
 
 /* What a yoke_worker begins with. */
-typedef struct yoke_fork_head {
+typedef struct __attribute__((__may_alias__)) yoke_fork_head {
     yoke_frame *top;   /* the next free frame */
     yoke_frame *bound; /* from here on frames are this worker's alone: no thief has seen them */
     uint64_t reserved[6];
@@ -211,6 +213,7 @@ static inline yoke_frame *yoke_fork_pop(yoke_worker *worker)
         YOKE_FORK_MEMBERS_##n(__VA_ARGS__)                                                         \
     } name##_args;                                                                                 \
     YOKE_FORK_ASSERT(sizeof(name##_args) <= YOKE_FORK_BYTES_MAX, "too many parameters");           \
+    YOKE_FORK_ASSERT(__alignof__(name##_args) <= 16, "a parameter is aligned to more than 16");    \
     static void name##_run(yoke_worker *worker, yoke_frame *frame);                                \
     static inline int name##_push(yoke_worker *worker, YOKE_FORK_PARAMETERS_##n(__VA_ARGS__))      \
     {                                                                                              \

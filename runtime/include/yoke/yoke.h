@@ -192,7 +192,8 @@ enum {
                               * has failed */
     YOKE_JOB_REAP = 1u << 2, /* on settling goes to the runtime's completion queue: yoke_reap */
     YOKE_JOB_HIGH = 1u << 3, /* workers take it before other jobs, also between the grains of a
-                              * large one; after 16 of them in a row another job has its turn */
+                              * large one; after 16 of them in a row another job has its turn. What
+                              * comes out of `after`, or back from a device, is taken as any job */
 };
 
 /*
@@ -401,7 +402,8 @@ void yoke_free(yoke_runtime *rt, void *memory);
  *             the array twice, or more than one of done, group and YOKE_JOB_REAP is set.
  *             YOKE_BUSY: no room for all of them. YOKE_NO_DEVICE: YOKE_JOB_GPU, and no device
  *             is ready for that type.
- *             YOKE_UNSUPPORTED: a field this version has no use for is set.
+ *             YOKE_UNSUPPORTED: a field this version has no use for is set (residents of a job
+ *             of one item on a type without a GPU kernel: in checked builds only).
  *             YOKE_CANCELED: the runtime is being destroyed.
  */
 yoke_status yoke_submit(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs);
