@@ -130,7 +130,8 @@ for compile in compiles compiles_optimised; do
 done
 
 large='#include <yoke/fork.h>
-typedef struct large { char of[YOKE_FORK_BYTES_MAX + 1]; } large;'
+typedef struct large { char of[YOKE_FORK_BYTES_MAX + 1]; } large;
+typedef struct aligned { char of[32] __attribute__((aligned(32))); } aligned;'
 for language in "gcc -std=c11 -xc" "g++ -std=c++17 -xc++"; do
     # shellcheck disable=SC2086 # the words of $language
     refuses "a parameter of 49 bytes, by $language" "too many parameters" $language \
@@ -138,6 +139,9 @@ for language in "gcc -std=c11 -xc" "g++ -std=c++17 -xc++"; do
     # shellcheck disable=SC2086
     refuses "a result of 49 bytes, by $language" "the result is too large" $language \
         <<<"$large YOKE_TASK(large, task, char)"
+    # shellcheck disable=SC2086
+    refuses "a parameter aligned to 32 bytes, by $language" "aligned to more than 16" $language \
+        <<<"$large YOKE_TASK(char, task, aligned)"
     # shellcheck disable=SC2086
     refuses "seven parameters, by $language" "" $language \
         <<<"$large YOKE_TASK_VOID(task, char, char, char, char, char, char, char)"

@@ -233,7 +233,8 @@ static void destroy_finishes_what_runs_and_cancels_the_rest(void **state)
         jobs[i] =
             yoke_job(.type = f.twice, .in = {&in}, .out = &out[i], .num_items = 1, .user = &calls,
                      .done = i % 4 == 1 ? count_done : NULL, .group = i % 4 == 2 ? &group : NULL,
-                     .flags = i % 4 == 3 ? YOKE_JOB_REAP : 0, .after = i % 8 == 0 ? &group : NULL);
+                     .flags = (i % 4 == 3 ? YOKE_JOB_REAP : 0) | (i % 3 == 0 ? YOKE_JOB_HIGH : 0),
+                     .after = i % 8 == 0 ? &group : NULL);
         assert_int_equal(fixture_submit(&f, &jobs[i]), YOKE_OK);
     }
     pthread_t opener;
