@@ -20,15 +20,30 @@ static bool fork_is_hungry_elsewhere(yoke_worker *worker)
     return worker->rt->num_workers > 1 && park_has_hungry_any(&worker->rt->park);
 }
 
-int yoke_fork_slow_1(yoke_worker *worker)
+/* After an answer (F3): some of what is private goes to who is hungry. */
+static void fork_publish(yoke_worker *worker)
 {
-    if (!frames_push_owner(&worker->frames)) {
-        return 0;
-    }
     if (fork_is_hungry_elsewhere(worker) && frames_publish_owner(&worker->frames)) {
         worker->offered_ns = base_now_ns();
         park_wake_one_any(&worker->rt->park);
     }
+}
+
+static void fork_answer(yoke_worker *worker)
+{
+    if (frames_owes_answer_owner(&worker->frames)) {
+        frames_answer_owner(&worker->frames);
+        fork_publish(worker);
+    }
+}
+
+int yoke_fork_slow_1(yoke_worker *worker)
+{
+    if (!frames_push_owner(&worker->frames)) {
+        fork_answer(worker); /* of what was forked before */
+        return 0;
+    }
+    fork_publish(worker);
     return 1;
 }
 
@@ -144,8 +159,12 @@ yoke_frame *yoke_join_slow_1(yoke_worker *worker)
         return NULL;
     }
     if (frames_take_back_owner(f)) {
-        worker_offer_stands(worker, base_now_ns());
-        return --f->top;
+        yoke_frame *frame = --f->top;
+        if (worker->offered_ns != 0) {
+            worker_offer_stands(worker, base_now_ns());
+        }
+        fork_answer(worker);
+        return frame;
     }
     worker->offered_ns = 0;
     return fork_join_stolen(worker);

@@ -14,8 +14,9 @@
  * Source: direct task stack and private tasks of Faxén, "Efficient work stealing for fine grained
  * parallelism" (ICPP 2010); the split of van Dijk and van de Pol, "Lace" (MuCoCoS 2014).
  *
- * How a thief asks for more: it sets `limit` to NULL. The owner compares `limit` with its stack
- * at every fork anyway, for the end of the array; so the question costs nothing until it is asked.
+ * How a thief asks for more: it sets `limit` to NULL. The owner looks at `limit` at every fork
+ * anyway, for the end of the array, and at every join, for it may have forked all it had before the
+ * thief came. It answers when it has something to give.
  *
  * Needs nothing but C11 and yoke/fork.h's layout. FRAMES_CAPACITY is the number of frames.
  *
@@ -27,11 +28,12 @@
  *       if broken: a thief runs a half-written frame.
  *   F2  who gets a frame    publish_owner, take_back_owner, steal_any: read-modify-writes of shared
  *       if broken: owner and thief run the same frame.
- *   F3  the question against its answer    push_owner: store limit, fence (seq_cst), then the
+ *   F3  the question against its answer    answer_owner: store limit, fence (seq_cst), then the
  *       caller looks who is hungry    ask_any: the caller counts as hungry, fence (seq_cst), store
  *       limit = NULL
  *       if broken: the owner overwrites the question and has not seen who asked; frames stay
- *       private while somebody is hungry, until the next thief asks.
+ *       private while somebody is hungry, until the next thief asks. For the same reason nothing is
+ *       answered by who has nothing to give: the question stands.
  *   F4  frames published before the look at sleepers    publish_owner: fetch_add (seq_cst); then
  *       P1 of park.h.
  */
@@ -91,20 +93,40 @@ static inline uint64_t frames_word(uint32_t top, uint32_t split)
     return top | (uint64_t)split << 32;
 }
 
+/* While calls run in place every join must ask. */
 static inline void frames_set_split_owner(frames *f, uint32_t split)
 {
     f->split = split;
-    f->bound = f->first + split;
+    f->bound = f->num_inline > 0 ? f->first + FRAMES_ARRAY : f->first + split;
 }
 
-/* Keeps the frame that was written at the top. False: there is no room, the call runs in place and
- * counts as forked. The caller then looks whether anybody is hungry (F3). */
+static inline uint32_t frames_num_private_owner(const frames *f)
+{
+    return (uint32_t)(f->top - f->first) - f->split;
+}
+
+/* Whether a thief asks, and there is something to give. */
+static inline bool frames_owes_answer_owner(frames *f)
+{
+    return atomic_load_explicit(&f->limit, memory_order_relaxed) == NULL &&
+           frames_num_private_owner(f) > 0;
+}
+
+/* The question is taken; the caller then looks whether anybody is hungry, and publishes. */
+static inline void frames_answer_owner(frames *f)
+{
+    atomic_store_explicit(&f->limit, f->ready, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst); /* F3 */
+}
+
+/* Keeps the frame that was written at the top, and answers. False: there is no room, the call runs
+ * in place and counts as forked. */
 static inline bool frames_push_owner(frames *f)
 {
     yoke_frame *end = f->first + FRAMES_CAPACITY;
     if (f->top == end) {
         f->num_inline++;
-        f->bound = end + 1; /* every join asks */
+        frames_set_split_owner(f, f->split);
         return false;
     }
     if (f->top == f->ready) {
@@ -114,15 +136,14 @@ static inline bool frames_push_owner(frames *f)
         }
     }
     f->top++;
-    atomic_store_explicit(&f->limit, f->ready, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst); /* F3 */
+    frames_answer_owner(f);
     return true;
 }
 
 /* Makes half of the private frames public, at least one. False: there is none. */
 static inline bool frames_publish_owner(frames *f)
 {
-    uint32_t num_private = (uint32_t)(f->top - f->first) - f->split;
+    uint32_t num_private = frames_num_private_owner(f);
     if (num_private == 0) {
         return false;
     }
@@ -169,12 +190,11 @@ static inline void frames_pop_stolen_owner(frames *f)
 /* One call that ran in place is joined. */
 static inline void frames_pop_inline_owner(frames *f)
 {
-    if (--f->num_inline == 0) {
-        frames_set_split_owner(f, f->split);
-    }
+    f->num_inline--;
+    frames_set_split_owner(f, f->split);
 }
 
-/* The owner is to make more public at its next fork. The caller counts as hungry (F3). */
+/* The owner is to make more public at its next fork or join. The caller counts as hungry (F3). */
 static inline void frames_ask_any(frames *f)
 {
     if (atomic_load_explicit(&f->limit, memory_order_relaxed) != NULL) {

@@ -118,7 +118,7 @@ static bool run_is_worth_sharing(const yoke_runtime *rt, yoke_job *job)
 
 /* While some worker has nothing to do and this one nothing to give but this job: one more ticket.
  */
-static void run_share(yoke_worker *worker, yoke_job *job)
+static void run_share(yoke_worker *worker, yoke_job *job, uint64_t now_ns)
 {
     yoke_runtime *rt = worker->rt;
     if (!park_has_hungry_any(&rt->park) || !deque_looks_empty_any(&worker->tickets) ||
@@ -127,7 +127,7 @@ static void run_share(yoke_worker *worker, yoke_job *job)
     }
     job_add_ticket_any(job);
     deque_push_owner(&worker->tickets, job); /* it was empty: there is room */
-    worker->offered_ns = base_now_ns();
+    worker->offered_ns = now_ns;
     stats_add_owner(&worker->stats, STATS_tickets_shared, 1);
     park_wake_one_any(&rt->park);
 }
@@ -163,7 +163,7 @@ static void run_many(yoke_worker *worker, yoke_job *job)
         uint32_t want = stopped ? UINT32_MAX : run_grain_items(worker, job), first;
         uint32_t count = job_claim_back_any(job, want, &first);
         if (count > 0 && !stopped) {
-            run_share(worker, job);
+            run_share(worker, job, now_ns);
             yoke_status status = run_kernel(worker, job, first, count);
             if (status != YOKE_OK) {
                 job_stop_any(job, status);

@@ -421,6 +421,45 @@ static void destroy_waits_for_joins_and_cancels_what_has_not_begun(void **state)
     }
 }
 
+/* -- calls in a row ---------------------------------------------------------------------------- */
+
+#define ROW_CALLS 40
+#define ROW_ELSEWHERE 3 /* one or two find a thief before the first join */
+
+static uint32_t forking_worker;
+static _Atomic int num_elsewhere;
+
+static void nap(yoke_worker *worker, void *argument)
+{
+    (void)argument;
+    fixture_sleep_ms(1);
+    atomic_fetch_add(&num_elsewhere, yoke_worker_index(worker) != forking_worker);
+}
+
+static void fork_and_join_a_row(yoke_worker *worker, call *self)
+{
+    (void)self;
+    forking_worker = yoke_worker_index(worker);
+    for (int i = 0; i < ROW_CALLS; i++) {
+        yoke_fork(worker, nap, NULL);
+    }
+    for (int i = 0; i < ROW_CALLS; i++) {
+        yoke_join(worker);
+    }
+}
+
+/* Nothing is forked any more when a thief comes back for more: joins must give. */
+static void thieves_are_fed_by_joins_too(void **state)
+{
+    (void)state;
+    call c = {.run = fork_and_join_a_row};
+    for (int round = 0; round < 50 && atomic_load(&num_elsewhere) < ROW_ELSEWHERE; round++) {
+        atomic_store(&num_elsewhere, 0);
+        calls_run(&f, call_type, &c);
+    }
+    assert_true(atomic_load(&num_elsewhere) >= ROW_ELSEWHERE);
+}
+
 int main(void)
 {
 #define WITH_TWO(test) cmocka_unit_test_setup_teardown(test, start, stop)
@@ -431,6 +470,7 @@ int main(void)
         WITH_TWO(a_join_that_waits_runs_what_its_thief_has_forked),
         cmocka_unit_test(a_join_that_waits_runs_what_anybody_has_forked),
         WITH_TWO(a_join_with_nothing_to_help_with_sleeps),
+        WITH_TWO(thieves_are_fed_by_joins_too),
         cmocka_unit_test(with_little_stack_left_a_join_begins_no_other_job),
         cmocka_unit_test(with_little_stack_left_a_join_sleeps_and_is_woken),
         cmocka_unit_test(jobs_run_inside_joins_until_the_stack_is_short),

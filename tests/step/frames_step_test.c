@@ -58,6 +58,15 @@ static void steal(void *context)
     }
 }
 
+/* As fork_answer, where somebody is always hungry. */
+static void answer(world *w)
+{
+    if (frames_owes_answer_owner(&w->f)) {
+        frames_answer_owner(&w->f);
+        frames_publish_owner(&w->f);
+    }
+}
+
 /* As a task's spawn and yoke_fork_slow_1. */
 static void fork_call(world *w, uint64_t number)
 {
@@ -71,6 +80,7 @@ static void fork_call(world *w, uint64_t number)
     if (frames_push_owner(&w->f)) {
         frames_publish_owner(&w->f);
     } else {
+        answer(w);
         run(w, number);
     }
 }
@@ -102,6 +112,7 @@ static void join_call(world *w, uint64_t number)
             return;
         }
         frame = --w->f.top;
+        answer(w);
     }
     step_expect(atomic_load_explicit(number_in(frame), memory_order_relaxed) == number);
     run(w, number);

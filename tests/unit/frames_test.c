@@ -44,7 +44,7 @@ static bool fork_owner(frames *f, uint64_t number, bool *is_slow)
 
 typedef enum how {
     FAST,       /* the frame was the owner's alone */
-    TAKEN_BACK, /* it was public */
+    TAKEN_BACK, /* it was public, or a thief asked for others */
     IN_PLACE,   /* there is none: the call has run */
     STOLEN,     /* it is on the top, for who waits until it has run */
 } how;
@@ -63,6 +63,9 @@ static how join_owner(frames *f, yoke_frame **frame)
     bool is_taken_back = frames_take_back_owner(f);
     f->top -= is_taken_back;
     *frame = is_taken_back ? f->top : f->top - 1;
+    if (is_taken_back && frames_owes_answer_owner(f)) {
+        frames_answer_owner(f);
+    }
     return is_taken_back ? TAKEN_BACK : STOLEN;
 }
 
@@ -173,7 +176,7 @@ typedef struct model {
     uint64_t calls[CALLS_MAX];
     uint32_t num_stolen, num_public, num_private;
     uint32_t num_in_place;
-    bool is_asked; /* the next fork asks the runtime, though there may be room */
+    bool is_asked; /* forks and joins ask the runtime, until one has something to give */
     uint64_t next;
 } model;
 
@@ -202,13 +205,9 @@ static bool do_fork(void)
     return true;
 }
 
-/* Only after a fork that found room: not while calls that ran in place are to be joined. */
 static bool do_publish(void)
 {
     uint32_t count = (m.num_private + 1) / 2;
-    if (m.num_in_place > 0) {
-        return false;
-    }
     assert_int_equal(frames_publish_owner(&f), count > 0);
     m.num_private -= count;
     m.num_public += count;
@@ -236,8 +235,9 @@ static bool do_join(void)
         expected = IN_PLACE;
         m.num_in_place--;
     } else if (m.num_public + m.num_private > 0) {
-        expected = m.num_private > 0 ? FAST : model_take_back();
+        expected = m.num_private == 0 ? model_take_back() : m.is_asked ? TAKEN_BACK : FAST;
         m.num_private--;
+        m.is_asked = m.is_asked && m.num_private == 0;
     } else {
         expected = STOLEN;
         m.num_stolen--;

@@ -115,7 +115,7 @@ typedef struct __attribute__((__may_alias__)) yoke_fork_head {
 /* After the frame at `top` is written. 0: there is no room, the caller runs the call. */
 int yoke_fork_slow_1(yoke_worker *worker);
 
-/* The last fork may not be ours: settles what becomes of it and takes it off the stack. NULL: it
+/* The last fork may not be ours, or a thief asks: settles that and takes it off the stack. NULL: it
  * has run, in place. A frame with `run`: the caller runs it. Without: the result is in `bytes`. */
 yoke_frame *yoke_join_slow_1(yoke_worker *worker);
 
@@ -130,12 +130,13 @@ static inline int yoke_fork_is_pushed(yoke_worker *worker, yoke_frame *frame)
     return 1;
 }
 
-/* The frame forked last, if it is this worker's alone; else NULL. */
+/* The frame forked last, if it is this worker's alone and no thief asks for others; else NULL. */
 static inline yoke_frame *yoke_fork_pop(yoke_worker *worker)
 {
     yoke_fork_head *head = (yoke_fork_head *)(void *)worker;
     yoke_frame *frame = head->top - 1;
-    if (__builtin_expect(frame < head->bound, 0)) {
+    if (__builtin_expect(frame < head->bound, 0) ||
+        __builtin_expect(__atomic_load_n(&head->limit, __ATOMIC_RELAXED) == 0, 0)) {
         return 0;
     }
     head->top = frame;
