@@ -2,12 +2,12 @@
  * What a GPU API must offer: one table of functions. `vulkan` is the real one; `host` runs the CPU
  * kernels behind the same table, for tests and as the template for another API.
  *
- * An instance finds devices; a device has memory, kernels and a queue of batches. A batch is one
- * dispatch of one kernel over num_items items; where its inputs and outputs lie is told by a block
- * of parameters in device-visible memory (backend_block below), whose address the kernel gets.
- * Batches complete in the order of submission. Each gets a value of the device's timeline, counting
- * up from 1: it is complete when the device has reached that value, and what it wrote can then be
- * read by the host.
+ * An instance finds devices; a device has memory, kernels and a queue of batches. A batch is a list
+ * of operations over num_items items: for most types one dispatch of one kernel. Where its inputs
+ * and outputs lie is told by a block of parameters in device-visible memory (backend_block below),
+ * whose address the kernels get. Batches complete in the order of submission. Each gets a value of
+ * the device's timeline, counting up from 1: it is complete when the device has reached that value,
+ * and what it wrote can then be read by the host.
  *
  * Threads: instance functions by one thread at a time. Device functions by the device's submitter
  * thread alone, but for those marked otherwise. Statuses: YOKE_OK; YOKE_NO_DEVICE: the device is
@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <yoke/yoke.h>
+#include <yoke/program.h>
 
 #define BACKEND_NAME_BYTES 256
 #define BACKEND_WHY_BYTES 160
@@ -57,9 +57,15 @@ typedef struct backend_open_options {
     const char *cache_dir; /* where pipelines may be stored; NULL: nowhere */
 } backend_open_options;
 
-/* Memory that the host and the device both see, at different addresses. */
+typedef enum backend_memory_kind {
+    BACKEND_MEMORY_SHARED, /* the host reads and writes it, coherent */
+    BACKEND_MEMORY_DEVICE, /* the device's own, quick for it; the host does not see it */
+} backend_memory_kind;
+
+/* Memory that the device sees, and the host too unless it is the device's own; at different
+ * addresses. */
 typedef struct backend_memory {
-    void *host;
+    void *host; /* NULL: the device's own */
     uint64_t address;
     size_t bytes;
     void *handle; /* the backend's */
@@ -89,7 +95,8 @@ typedef struct backend_block {
     uint64_t resident[YOKE_INPUTS_MAX];
     uint32_t num_items;
     uint32_t params_stride; /* 0: all items share one */
-    uint64_t reserved[5];
+    uint64_t scratch[YOKE_SCRATCH_MAX];
+    uint64_t reserved;
 } backend_block;
 
 typedef struct backend_span {
@@ -100,12 +107,46 @@ typedef struct backend_span {
 _Static_assert(sizeof(backend_block) == 128, "shaders/yoke.glsl has the same layout");
 _Static_assert(sizeof(backend_span) == 16, "shaders/yoke.glsl has the same layout");
 
-typedef struct backend_batch {
+/* A place in a device's memory. */
+typedef struct backend_place {
+    const backend_memory *memory;
+    uint64_t offset;
+} backend_place;
+
+static inline uint64_t backend_address(backend_place place)
+{
+    return place.memory->address + place.offset;
+}
+
+typedef enum backend_op_kind {
+    BACKEND_OP_ITEMS,    /* kernel: an invocation for each of the batch's items */
+    BACKEND_OP_DISPATCH, /* kernel: groups[] workgroups */
+    BACKEND_OP_COPY,     /* bytes from `from` to `to`, which do not overlap */
+    BACKEND_OP_FILL,     /* bytes at `to` with `word`, over and over */
+} backend_op_kind;
+
+/* Operations of a batch run in order, but one begins before another has ended unless it waits. */
+typedef struct backend_op {
+    backend_op_kind kind;
+    bool waits; /* for all operations before it, and sees what they wrote */
     backend_kernel *kernel;
+    uint32_t groups[3];  /* 1 to BACKEND_GROUPS_MAX each */
+    uint32_t push_bytes; /* of push constants, behind the block's address; a multiple of 4 */
+    unsigned char push[YOKE_PUSH_BYTES_MAX];
+    backend_place to, from;
+    uint64_t bytes; /* a multiple of 4, as offsets are; at least 4 */
+    uint32_t word;
+} backend_op;
+
+#define BACKEND_GROUPS_MAX 65535u
+
+typedef struct backend_batch {
     uint32_t slot;                   /* below num_slots; no other batch in flight has it */
     uint32_t num_items;              /* at least 1 */
     uint64_t block;                  /* device address of its backend_block */
     const backend_block *block_host; /* the same, at its host address */
+    const backend_op *ops;           /* read during submit only */
+    uint32_t num_ops;                /* at least 1 */
 } backend_batch;
 
 typedef struct backend_ops {
@@ -134,9 +175,9 @@ typedef struct backend_ops {
     yoke_status (*compile)(backend_device *device, const backend_kernel_desc *desc,
                            backend_kernel **kernel);
 
-    /* Memory for slots: the host writes and reads it, coherent, 4096-byte aligned; contents are
-     * undefined. */
-    yoke_status (*alloc)(backend_device *device, size_t bytes, backend_memory *memory);
+    /* Memory for batches, 4096-byte aligned; contents are undefined. */
+    yoke_status (*alloc)(backend_device *device, backend_memory_kind kind, size_t bytes,
+                         backend_memory *memory);
     /* Lets the device see memory of the host's: 4096-byte aligned, whole pages. YOKE_UNSUPPORTED
      * where the API cannot. */
     yoke_status (*import)(backend_device *device, void *host, size_t bytes, backend_memory *memory);
@@ -145,11 +186,17 @@ typedef struct backend_ops {
 
     /* Submits batches in one call of the API, all or none; *value is the last one's, the others
      * have those before it. Does not wait for the device. YOKE_INVALID: no batch, more than there
-     * are slots, or one that does not fit the device's numbering of items (near 2^32 of them). */
+     * are slots, an operation outside its bounds, or one that does not fit the device's numbering
+     * of items (near 2^32 of them). */
     yoke_status (*submit)(backend_device *device, const backend_batch *batches,
                           uint32_t num_batches, uint64_t *value);
     /* How far the device has come. Does not block. */
     yoke_status (*completed)(backend_device *device, uint64_t *value);
+    /* When the slot's last batch, which is complete, began and ended, on a clock of the device's
+     * own. A batch may begin before the last one has ended. YOKE_UNSUPPORTED: it cannot tell. Does
+     * not block. */
+    yoke_status (*times)(backend_device *device, uint32_t slot, uint64_t *begin_ns,
+                         uint64_t *end_ns);
     /* Waits until it has come to `value`; YOKE_TIMEOUT after timeout_ns; YOKE_INVALID if nothing
      * that was submitted reaches it. */
     yoke_status (*wait)(backend_device *device, uint64_t value, uint64_t timeout_ns);

@@ -26,6 +26,9 @@
 static const cyaml_strval_t loader_workers_pinning_words[] = {
     POLICY_WORKERS_PINNING_MAP(LOADER_WORD)};
 #undef LOADER_WORD
+#define LOADER_WORD(name, word) {word, POLICY_GPU_PATH_##name},
+static const cyaml_strval_t loader_gpu_path_words[] = {POLICY_GPU_PATH_MAP(LOADER_WORD)};
+#undef LOADER_WORD
 #define LOADER_WORD(name, word) {word, POLICY_ROUTING_MODE_##name},
 static const cyaml_strval_t loader_routing_mode_words[] = {POLICY_ROUTING_MODE_MAP(LOADER_WORD)};
 #undef LOADER_WORD

@@ -2,7 +2,8 @@
  * Packing, and the question when a batch closes. The layout is told in batch.h.
  *
  * Costs: a compare-exchange for each claim (none for a job of one item, whose ticket is its claim)
- * and a copy of its inputs; nothing is allocated.
+ * and a copy of its inputs. Nothing is allocated but more scratch for a slot, when a program or a
+ * staged batch needs more than any before it in that slot.
  */
 #include "batch.h"
 
@@ -11,6 +12,7 @@
 #define BATCH_ALIGN 64
 #define BATCH_SPAN_ALIGN 8
 #define BATCH_ITEM_ALIGN 16 /* what kernels may rely on for the first item of an array */
+#define BATCH_SCRATCH_BYTES (UINT64_C(64) << 20) /* for more than one item */
 
 static size_t batch_align(size_t bytes, size_t align)
 {
@@ -24,28 +26,65 @@ static uint64_t batch_min(uint64_t a, uint64_t b)
 
 /* -- layout ---------------------------------------------------------------------------------- */
 
-static size_t batch_in_stride(const yoke_type *type, uint32_t k)
-{
-    return type->in_bytes[k] == YOKE_RAGGED ? sizeof(backend_span) : type->in_bytes[k];
-}
-
 static size_t batch_params_stride(const yoke_type *type)
 {
     return batch_align(type->params_bytes, 8);
 }
 
-uint32_t batch_capacity(const yoke_type *type, size_t bytes)
+/* How many items the arrays that are not mapped have room for. */
+static uint32_t batch_room_for(const yoke_type *type, const uint64_t stride[BATCH_ARRAYS],
+                               uint32_t mapped, size_t bytes)
 {
     size_t room = type->is_ragged ? bytes / 2 : bytes; /* the other half is for the data */
     size_t gaps = sizeof(backend_block) + (YOKE_INPUTS_MAX + 3) * BATCH_ALIGN;
-    size_t stride = type->out_bytes + batch_params_stride(type);
-    for (uint32_t k = 0; k < type->num_inputs; k++) {
-        stride += batch_in_stride(type, k);
+    uint64_t item = batch_params_stride(type);
+    for (uint32_t k = 0; k < BATCH_ARRAYS; k++) {
+        uint64_t more = (mapped >> k & 1) != 0 ? 0 : stride[k];
+        item = more > UINT64_MAX - item ? UINT64_MAX : item + more;
     }
     if (room < gaps) {
         return 0;
     }
-    return stride == 0 ? UINT32_MAX : (uint32_t)batch_min((room - gaps) / stride, UINT32_MAX);
+    return item == 0 ? UINT32_MAX : (uint32_t)batch_min((room - gaps) / item, UINT32_MAX);
+}
+
+static void batch_strides(const yoke_plan *plan, uint64_t stride[BATCH_ARRAYS])
+{
+    memcpy(stride, plan->in_bytes, sizeof plan->in_bytes);
+    stride[BATCH_OUT] = plan->partial_bytes > 0 ? plan->partial_bytes : plan->out_bytes;
+}
+
+uint32_t batch_capacity(const yoke_type *type, size_t bytes)
+{
+    yoke_plan plan;
+    uint64_t stride[BATCH_ARRAYS];
+    type_plan(type, NULL, &plan);
+    batch_strides(&plan, stride);
+    return batch_room_for(type, stride, 0, bytes);
+}
+
+/* A place for an array in the slot's memory; *at is where the next begins. */
+static void batch_place(batch *b, uint32_t k, size_t *at)
+{
+    if ((b->mapped >> k & 1) == 0) {
+        *at = batch_align(*at, BATCH_ALIGN);
+        b->arrays[k] = (backend_place){&b->memory, *at};
+        *at += b->max_items * b->stride[k];
+    }
+}
+
+/* Of an empty batch, whose plan and mapped arrays are known. */
+static void batch_lay_out(batch *b)
+{
+    size_t at = sizeof(backend_block);
+    b->max_items = batch_room_for(b->type, b->stride, b->mapped, b->memory.bytes);
+    for (uint32_t k = 0; k < YOKE_INPUTS_MAX; k++) {
+        batch_place(b, k, &at);
+    }
+    b->params_at = at = batch_align(at, BATCH_ALIGN);
+    at += b->max_items * batch_params_stride(b->type);
+    batch_place(b, BATCH_OUT, &at);
+    b->data_at = batch_align(at, BATCH_ALIGN);
 }
 
 void batch_open(batch *b, const yoke_type *type, uint64_t target_cost, uint64_t now_ns)
@@ -53,26 +92,25 @@ void batch_open(batch *b, const yoke_type *type, uint64_t target_cost, uint64_t 
     b->type = type;
     b->num_items = 0;
     b->num_claims = 0;
-    b->max_items = batch_capacity(type, b->memory.bytes);
+    b->max_items = UINT32_MAX;
     b->params_stride = 0;
     b->cost = 0;
     b->target_cost = target_cost;
     b->min_cost = 0;
     b->opened_ns = now_ns;
     b->quiet_looks = 0;
+    b->mapped = 0;
     b->data_used = 0;
-    b->in_place = false;
     b->is_closed = false;
+    b->is_staged = false;
+    b->is_run = false;
     b->num_used = 0;
-    size_t at = sizeof(backend_block);
-    for (uint32_t k = 0; k < type->num_inputs; k++) {
-        b->in_at[k] = at = batch_align(at, BATCH_ALIGN);
-        at += b->max_items * batch_in_stride(type, k);
+    b->copied = 0;
+    if (type->program.plan == NULL) {
+        type_plan(type, NULL, &b->plan);
+        batch_strides(&b->plan, b->stride);
+        batch_lay_out(b);
     }
-    b->params_at = at = batch_align(at, BATCH_ALIGN);
-    at += b->max_items * batch_params_stride(type);
-    b->out_at = at = batch_align(at, BATCH_ALIGN);
-    b->data_at = batch_align(at + (size_t)b->max_items * type->out_bytes, BATCH_ALIGN);
 }
 
 static char *batch_at(const batch *b, size_t offset)
@@ -84,7 +122,7 @@ static char *batch_at(const batch *b, size_t offset)
 
 bool batch_is_full(const batch *b)
 {
-    return b->in_place || b->is_closed || b->cost >= b->target_cost ||
+    return (b->mapped != 0 && b->num_items > 0) || b->is_closed || b->cost >= b->target_cost ||
            b->num_items == b->max_items || b->num_claims == BATCH_CLAIMS_MAX;
 }
 
@@ -137,55 +175,91 @@ static uint32_t batch_room(const batch *b, yoke_job *job, uint32_t first)
     return count;
 }
 
+/* How many more items the scratch has room for, which grows for them; at most `count`. */
+static uint32_t batch_room_in_scratch(batch *b, const region_device *device, uint32_t count)
+{
+    while (count > 0) {
+        uint64_t items = (uint64_t)b->num_items + count;
+        uint64_t bytes = scratch_bytes(b->plan.scratch_bytes, YOKE_SCRATCH_MAX, items);
+        bool is_modest = bytes <= BATCH_SCRATCH_BYTES || items == 1;
+        if (bytes == 0 || (is_modest && scratch_grow(&b->scratch, device, bytes))) {
+            break;
+        }
+        count /= 2;
+    }
+    return count;
+}
+
 /* -- in place -------------------------------------------------------------------------------- */
 
-void batch_close(batch *b, region_table *regions)
+static void batch_unuse(batch *b, region_table *regions)
 {
     while (b->num_used > 0) {
         region_unuse(regions, b->used[--b->num_used]);
     }
 }
 
-static bool batch_use(batch *b, region_table *regions, const region_device *device,
-                      const void *memory, size_t bytes, uint64_t *address)
+/* Points an array at the job's own, if the device sees all of that. */
+static bool batch_map_one(batch *b, uint32_t k, const yoke_job *job, uint32_t first,
+                          region_table *regions, const region_device *device)
 {
-    if (!region_use(regions, device, memory, bytes, address, &b->used[b->num_used])) {
+    const void *memory = k == BATCH_OUT ? job->out : job->in[k];
+    uint64_t bytes = job->num_items * b->stride[k];
+    backend_place *place = &b->arrays[k];
+    if (b->stride[k] == 0 || (k == BATCH_OUT && b->plan.partial_bytes > 0) ||
+        !region_use(regions, device, memory, bytes, place, &b->used[b->num_used])) {
+        return false;
+    }
+    place->offset += first * b->stride[k];
+    if (backend_address(*place) % BATCH_ITEM_ALIGN != 0) {
+        region_unuse(regions, b->used[b->num_used]);
         return false;
     }
     b->num_used++;
-    return *address % BATCH_ITEM_ALIGN == 0;
+    return true;
 }
 
-/* Points the block at the job's own buffers, if they are large and the device sees all of them. */
-static bool batch_map(batch *b, const yoke_job *job, uint32_t first, uint32_t count,
-                      region_table *regions, const region_device *device)
+/* Maps what can be mapped of a large job that would have an empty batch for itself. */
+static void batch_map(batch *b, const yoke_job *job, uint32_t first, region_table *regions,
+                      const region_device *device)
 {
-    const yoke_type *type = b->type;
-    uint64_t item_bytes = type->in_bytes[0] + (uint64_t)type->out_bytes;
-    if (b->num_items > 0 || type->is_ragged || count * item_bytes < BATCH_IN_PLACE_BYTES_MIN) {
-        return false;
+    uint64_t item_bytes = 0;
+    for (uint32_t k = 0; k < BATCH_ARRAYS; k++) {
+        item_bytes += b->stride[k];
     }
-    bool mapped = true;
-    for (uint32_t k = 0; k < type->num_inputs && mapped; k++) {
-        size_t stride = type->in_bytes[k];
-        mapped = batch_use(b, regions, device, (const char *)job->in[k] + first * stride,
-                           count * stride, &b->in_address[k]);
+    if (b->num_items > 0 || b->type->is_ragged ||
+        (job->num_items - first) * item_bytes < BATCH_MAP_BYTES_MIN) {
+        return;
     }
-    if (mapped && type->out_bytes > 0) {
-        mapped = batch_use(b, regions, device, (char *)job->out + (size_t)first * type->out_bytes,
-                           (size_t)count * type->out_bytes, &b->out_address);
+    for (uint32_t k = 0; k < BATCH_ARRAYS; k++) {
+        b->mapped |= (uint32_t)batch_map_one(b, k, job, first, regions, device) << k;
     }
-    if (!mapped) {
-        batch_close(b, regions);
+    if (b->mapped != 0) {
+        batch_lay_out(b);
     }
-    return mapped;
+}
+
+/* Nothing came of it. */
+static void batch_unmap(batch *b, region_table *regions)
+{
+    if (b->mapped != 0 && b->num_items == 0) {
+        batch_unuse(b, regions);
+        b->mapped = 0;
+        batch_lay_out(b);
+    }
 }
 
 /* -- packing --------------------------------------------------------------------------------- */
 
+/* Where item `item` of an array that is not mapped lies. */
+static char *batch_item(const batch *b, uint32_t k, uint32_t item)
+{
+    return batch_at(b, b->arrays[k].offset + item * b->stride[k]);
+}
+
 static void batch_pack_spans(batch *b, uint32_t k, const yoke_span *spans, uint32_t count)
 {
-    backend_span *packed = (backend_span *)(void *)batch_at(b, b->in_at[k]) + b->num_items;
+    backend_span *packed = (backend_span *)(void *)batch_item(b, k, b->num_items);
     for (uint32_t i = 0; i < count; i++) {
         size_t at = b->data_at + b->data_used;
         packed[i] = (backend_span){b->memory.address + at, spans[i].bytes};
@@ -198,14 +272,16 @@ static void batch_pack_spans(batch *b, uint32_t k, const yoke_span *spans, uint3
 
 static void batch_pack_inputs(batch *b, const yoke_job *job, uint32_t first, uint32_t count)
 {
-    const yoke_type *type = b->type;
-    for (uint32_t k = 0; k < type->num_inputs; k++) {
-        if (type->in_bytes[k] == YOKE_RAGGED) {
+    for (uint32_t k = 0; k < YOKE_INPUTS_MAX; k++) {
+        size_t stride = b->stride[k];
+        if (stride == 0 || (b->mapped >> k & 1) != 0) {
+            continue;
+        }
+        if (b->type->in_bytes[k] == YOKE_RAGGED) {
             batch_pack_spans(b, k, (const yoke_span *)job->in[k] + first, count);
         } else {
-            size_t stride = type->in_bytes[k];
-            memcpy(batch_at(b, b->in_at[k] + b->num_items * stride),
-                   (const char *)job->in[k] + first * stride, count * stride);
+            memcpy(batch_item(b, k, b->num_items), (const char *)job->in[k] + first * stride,
+                   count * stride);
         }
     }
 }
@@ -235,9 +311,7 @@ static void batch_pack_params(batch *b, yoke_job *job, uint32_t count)
 /* Claimed items become the batch's. */
 static void batch_join(batch *b, yoke_job *job, uint32_t first, uint32_t count)
 {
-    if (!b->in_place) {
-        batch_pack_inputs(b, job, first, count);
-    }
+    batch_pack_inputs(b, job, first, count);
     if (b->type->params_bytes > 0) {
         batch_pack_params(b, job, count);
     }
@@ -253,23 +327,58 @@ static batch_added batch_no_room(batch *b)
     return b->num_items == 0 ? BATCH_TOO_LARGE : BATCH_TOOK_PART;
 }
 
+/* How many items from `first` on a batch takes that is not full. */
+static uint32_t batch_take(batch *b, yoke_job *job, uint32_t first, region_table *regions,
+                           const region_device *device)
+{
+    if (regions != NULL) {
+        batch_map(b, job, first, regions, device);
+    }
+    uint32_t room = batch_room(b, job, first);
+    return b->type->program.plan != NULL ? batch_room_in_scratch(b, device, room) : room;
+}
+
 /* Claims from a job of several items; what another engine took meanwhile is not ours. */
 static batch_added batch_add_many(batch *b, yoke_job *job, region_table *regions,
                                   const region_device *device)
 {
     while (job_unclaimed_any(job) > 0) {
-        uint32_t first = job_front_any(job);
-        uint32_t room = batch_is_full(b) ? 0 : batch_room(b, job, first);
+        uint32_t first = job_front_any(job), room = 0, count = 0;
+        if (!batch_is_full(b)) {
+            room = batch_take(b, job, first, regions, device);
+            count = room > 0 ? job_claim_front_any(job, first, room) : 0;
+        }
+        if (count > 0) {
+            batch_join(b, job, first, count);
+            continue;
+        }
+        batch_unmap(b, regions);
         if (room == 0) {
             return batch_no_room(b);
         }
-        uint32_t count = job_claim_front_any(job, first, room);
-        if (count > 0) {
-            b->in_place = batch_map(b, job, first, count, regions, device);
-            batch_join(b, job, first, count);
-        }
     }
     return BATCH_TOOK_ALL;
+}
+
+/* A batch has one set of residents, and of a program type problems of one kind. The first job says
+ * which. */
+static bool batch_is_alike(batch *b, yoke_job *job)
+{
+    size_t residents_bytes = b->type->num_residents * sizeof *b->residents;
+    bool is_program = b->type->program.plan != NULL;
+    if (b->num_items > 0) {
+        const void *params = batch_at(b, b->params_at);
+        return memcmp(b->residents, job->resident, residents_bytes) == 0 &&
+               (!is_program || memcmp(params, job_params(job), b->type->params_bytes) == 0);
+    }
+    memcpy(b->residents, job->resident, residents_bytes);
+    if (!is_program) {
+        return true;
+    }
+    type_plan(b->type, job_params(job), &b->plan); /* submit has seen that it has one */
+    batch_strides(&b->plan, b->stride);
+    batch_lay_out(b);
+    return true;
 }
 
 batch_added batch_add(batch *b, yoke_job *job, region_table *regions, const region_device *device)
@@ -277,47 +386,52 @@ batch_added batch_add(batch *b, yoke_job *job, region_table *regions, const regi
     if (batch_is_full(b)) {
         return BATCH_TOOK_PART;
     }
+    if (!batch_is_alike(b, job)) {
+        return batch_no_room(b);
+    }
     if (job->num_items > 1) {
         return batch_add_many(b, job, regions, device);
     }
-    if (batch_room(b, job, 0) == 0) {
+    if (batch_take(b, job, 0, regions, device) == 0) {
+        batch_unmap(b, regions);
         return batch_no_room(b);
     }
     batch_join(b, job, 0, 1);
     return BATCH_TOOK_ALL;
 }
 
-/* -- to the device and back ------------------------------------------------------------------ */
+/* -- back from the device -------------------------------------------------------------------- */
 
-void batch_seal(batch *b)
+void batch_close(batch *b, region_table *regions, const region_device *device, bool is_done)
 {
-    backend_block *block = b->memory.host;
-    memset(block, 0, sizeof *block);
-    for (uint32_t k = 0; k < b->type->num_inputs; k++) {
-        block->in[k] = b->in_place ? b->in_address[k] : b->memory.address + b->in_at[k];
+    batch_unuse(b, regions);
+    for (uint32_t k = 0; k < b->type->num_residents && b->copied != 0; k++) {
+        if ((b->copied >> k & 1) != 0) {
+            region_copied(regions, device, b->residents[k]->data, is_done);
+        }
     }
-    block->out = b->in_place ? b->out_address : b->memory.address + b->out_at;
-    block->params = b->memory.address + b->params_at;
-    block->params_stride = b->params_stride;
-    block->num_items = b->num_items;
+    b->copied = 0;
 }
 
-backend_batch batch_for_device(const batch *b, backend_kernel *kernel)
+uint64_t batch_bytes(const batch *b)
 {
-    return (backend_batch){
-        .kernel = kernel,
-        .slot = b->slot,
-        .num_items = b->num_items,
-        .block = b->memory.address,
-        .block_host = b->memory.host,
-    };
+    uint64_t bytes = b->data_used;
+    for (uint32_t k = 0; k < BATCH_ARRAYS; k++) {
+        bytes += b->stride[k] * b->num_items;
+    }
+    return bytes;
+}
+
+const void *batch_partial(const batch *b, uint32_t at)
+{
+    return batch_item(b, BATCH_OUT, at);
 }
 
 void batch_unpack(const batch *b, const batch_claim *claim, uint32_t at)
 {
-    size_t stride = b->type->out_bytes;
-    if (stride > 0 && !b->in_place) {
-        memcpy((char *)claim->job->out + claim->first * stride,
-               batch_at(b, b->out_at + at * stride), claim->count * stride);
+    size_t stride = b->stride[BATCH_OUT];
+    if (stride > 0 && (b->mapped >> BATCH_OUT & 1) == 0) {
+        memcpy((char *)claim->job->out + claim->first * stride, batch_item(b, BATCH_OUT, at),
+               claim->count * stride);
     }
 }

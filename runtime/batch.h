@@ -1,28 +1,38 @@
 /*
- * A batch: claims of one type, from one or many jobs, packed into a slot's memory for one dispatch.
+ * A batch: claims of one type, from one or many jobs, packed into a slot's memory for one trip to a
+ * device.
  *
- * The slot's memory is laid out when the batch opens: the block of parameters, then an array for
- * each input, the params, the output, and the data of ragged inputs:
+ * The slot's memory is laid out when the batch opens, or for a program type, whose sizes follow
+ * from the params, when the first item joins:
  *
  *     block | in[0] | in[1] ... | params | out | ragged data
  *
  * each array with room for max_items. A job's items join with one claim from the front of the job.
- * A large claim whose buffers lie in yoke_alloc memory is not copied: the block points at them, and
- * the batch is that claim alone.
+ * Of a large claim, arrays that lie in yoke_alloc memory are not copied: they are mapped, the block
+ * points at them, and the batch is that claim alone.
  *
- * Threads: a batch belongs to its submitter; after a failure, to the worker that runs its claims on
- * the CPU, until it is marked free again.
+ * A batch of a map type is one kernel over its items; it reads and writes the arrays where they
+ * are, or, if it is staged, copies of them in the device's own memory. What a program's batch does
+ * its type records (yoke/program.h).
+ *
+ * Threads: a batch belongs to its submitter; once handed over, to the worker that runs its claims
+ * or finishes them, until it is marked free again.
  */
 #ifndef YOKE_BATCH_H
 #define YOKE_BATCH_H
 
 #include "backends/backend.h"
 #include "job.h"
+#include "recorder.h"
 #include "region.h"
+#include "resident.h"
+#include "scratch.h"
 
 #define BATCH_CLAIMS_MAX 4096
-#define BATCH_IN_PLACE_BYTES_MIN (256 * 1024)
+#define BATCH_MAP_BYTES_MIN (256 * 1024)
 #define BATCH_QUIET_LOOKS 64 /* a few microseconds */
+#define BATCH_OUT YOKE_INPUTS_MAX
+#define BATCH_ARRAYS (YOKE_INPUTS_MAX + 1) /* the inputs and the output */
 
 typedef struct batch_claim {
     yoke_job *job;
@@ -31,9 +41,11 @@ typedef struct batch_claim {
 
 typedef struct batch {
     backend_memory memory; /* the slot's */
+    scratch scratch;       /* the slot's */
     uint32_t slot;
     _Atomic bool is_free; /* the submitter may open it */
     const yoke_type *type;
+    yoke_plan plan; /* what an item is */
     uint32_t num_items, max_items;
     uint32_t num_claims;
     uint32_t params_stride; /* 0 while all jobs have the same */
@@ -41,20 +53,26 @@ typedef struct batch {
     uint64_t
         min_cost; /* 0, or what an idle device is not worth waking for: the submitter's to set */
     uint64_t opened_ns;
-    uint32_t quiet_looks; /* since something joined */
-    uint64_t value;       /* on the device's timeline, once submitted */
-    size_t in_at[YOKE_INPUTS_MAX], params_at, out_at, data_at; /* offsets in the memory */
+    uint32_t quiet_looks;               /* since something joined */
+    uint64_t value;                     /* on the device's timeline, once submitted */
+    uint64_t stride[BATCH_ARRAYS];      /* bytes of an item; 0: there is no such array */
+    backend_place arrays[BATCH_ARRAYS]; /* where each begins */
+    uint32_t mapped;                    /* a bit for each array that is the job's own memory */
+    size_t params_at, data_at;          /* offsets in the slot's memory */
     size_t data_used;
-    bool in_place;
-    bool is_closed;                                    /* the next item does not fit */
-    uint64_t in_address[YOKE_INPUTS_MAX], out_address; /* if in place */
-    region *used[YOKE_INPUTS_MAX + 1];                 /* if in place */
+    bool is_closed; /* the next item does not fit */
+    bool is_staged; /* of a map type: the submitter's to set */
+    bool is_run;    /* by the device: the workers have to finish it */
+    const yoke_resident *residents[YOKE_INPUTS_MAX]; /* the first job's; all have the same */
+    uint32_t copied;            /* a bit for each resident that the batch copies to the device */
+    region *used[BATCH_ARRAYS]; /* of mapped arrays */
     uint32_t num_used;
-    struct batch *next; /* among the failed ones */
+    struct batch *next; /* among those handed over */
+    yoke_recorder recorder;
     batch_claim claims[BATCH_CLAIMS_MAX];
 } batch;
 
-/* How many items of the type a memory of that size holds; 0: the type does not fit. */
+/* How many items of a map type a memory of that size holds; 0: the type does not fit. */
 uint32_t batch_capacity(const yoke_type *type, size_t bytes);
 
 /* A free batch becomes an open one, with nothing in it. It takes items until their cost reaches
@@ -79,16 +97,17 @@ bool batch_is_full(const batch *b);
  * for a few looks, for more are likely on their way. Pure. */
 bool batch_is_due(const batch *b, uint64_t now_ns, uint64_t wait_ns_max, bool device_is_idle);
 
-/* Writes the block of parameters; then the batch is ready for the device. */
-void batch_seal(batch *b);
-
-/* What the device gets. */
-backend_batch batch_for_device(const batch *b, backend_kernel *kernel);
+/* What its inputs and outputs take. */
+uint64_t batch_bytes(const batch *b);
 
 /* Copies a claim's outputs to its job; `at`: the place of the claim's first item in the batch. */
 void batch_unpack(const batch *b, const batch_claim *claim, uint32_t at);
 
-/* The device is done with it: lets go of the job's own memory. */
-void batch_close(batch *b, region_table *regions);
+/* What the device wrote for that item and those after it, for the program's finish. */
+const void *batch_partial(const batch *b, uint32_t at);
+
+/* The device is done with it, or never had it: lets go of the job's own memory and tells whether
+ * residents came to the device. */
+void batch_close(batch *b, region_table *regions, const region_device *device, bool is_done);
 
 #endif

@@ -4,6 +4,7 @@
 #include "check.h"
 
 #include "job.h"
+#include "resident.h"
 
 #define CHECK_KNOWN_FLAGS ((uint32_t)(YOKE_JOB_CPU | YOKE_JOB_GPU | YOKE_JOB_REAP | YOKE_JOB_HIGH))
 
@@ -94,6 +95,43 @@ static const char *check_buffers(const yoke_job *job, uint64_t *ragged_bytes)
     return what;
 }
 
+static bool check_array(const void *data, uint64_t num_items, uint64_t stride, check_range *range)
+{
+    uint64_t bytes;
+    return !__builtin_mul_overflow(num_items, stride, &bytes) && check_range_of(data, bytes, range);
+}
+
+/* The same for a program type, whose sizes follow from the params. */
+static const char *check_program(const yoke_job *job, uint64_t *cost)
+{
+    yoke_plan plan;
+    check_range in, out;
+    if (!type_plan(job->type, job->params, &plan)) {
+        return "params that the type's plan refuses";
+    }
+    if (plan.out_bytes > 0 && job->out == NULL) {
+        return "no output";
+    }
+    if (!check_array(job->out, job->num_items, plan.out_bytes, &out)) {
+        return "the output is too long";
+    }
+    for (uint32_t k = 0; k < YOKE_INPUTS_MAX; k++) {
+        if ((job->in[k] != NULL) != (plan.in_bytes[k] != 0)) {
+            return job->in[k] == NULL ? "an input is missing" : "an input too many";
+        }
+        if (!check_array(job->in[k], job->num_items, plan.in_bytes[k], &in)) {
+            return "an input is too long";
+        }
+        if (check_overlap(in, out)) {
+            return "an input overlaps the output";
+        }
+    }
+    if (__builtin_mul_overflow(plan.cost > 0 ? plan.cost : 1, job->num_items, cost)) {
+        *cost = UINT64_MAX;
+    }
+    return NULL;
+}
+
 static const char *check_fields(const yoke_runtime *rt, const yoke_job *job)
 {
     uint32_t both = YOKE_JOB_CPU | YOKE_JOB_GPU;
@@ -124,25 +162,39 @@ static const char *check_fields(const yoke_runtime *rt, const yoke_job *job)
     return NULL;
 }
 
-/* Of a plain job only in checked builds: they lie in a line of their own, and nobody reads them. */
-static bool check_has_residents(const yoke_job *job)
+/* Of a plain job without residents only in checked builds: they lie in a line of their own, and
+ * nobody reads them. */
+static const char *check_residents(const yoke_job *job)
 {
+    uint32_t num = job->type->num_residents;
 #ifndef YOKE_CHECKED
-    if (job_is_plain(job)) {
-        return false;
+    if (num == 0 && job_is_plain(job)) {
+        return NULL;
     }
 #endif
-    return job->resident[0] != NULL || job->resident[1] != NULL || job->resident[2] != NULL ||
-           job->resident[3] != NULL;
+    for (uint32_t k = 0; k < YOKE_INPUTS_MAX; k++) {
+        const yoke_resident *resident = job->resident[k];
+        if ((resident != NULL) != (k < num)) {
+            return resident == NULL ? "a resident is missing" : "a resident too many";
+        }
+        if (resident != NULL && resident->rt != job->type->rt) {
+            return "a resident of another runtime";
+        }
+    }
+    return NULL;
 }
 
 yoke_status check_job(const yoke_runtime *rt, const yoke_job *job, uint64_t *cost,
                       const char **what)
 {
-    uint64_t ragged_bytes = 0;
+    uint64_t weight = 0; /* bytes of ragged inputs, or what the plan says */
     *what = job == NULL ? "no job" : check_fields(rt, job);
     if (*what == NULL) {
-        *what = check_buffers(job, &ragged_bytes);
+        *what = job->type->program.plan == NULL ? check_buffers(job, &weight)
+                                                : check_program(job, &weight);
+    }
+    if (*what == NULL) {
+        *what = check_residents(job);
     }
     if (*what != NULL) {
         return YOKE_INVALID;
@@ -151,17 +203,15 @@ yoke_status check_job(const yoke_runtime *rt, const yoke_job *job, uint64_t *cos
         *what = "no device is ready for the type";
         return YOKE_NO_DEVICE;
     }
-    if ((job->flags & ~CHECK_KNOWN_FLAGS) != 0 || check_has_residents(job)) {
-        *what = "a flag or a resident that this version does not know";
+    if ((job->flags & ~CHECK_KNOWN_FLAGS) != 0) {
+        *what = "a flag that this version does not know";
         return YOKE_UNSUPPORTED;
     }
     if (job_is_plain(job)) { /* nothing depends on it */
         *cost = 1;
         return YOKE_OK;
     }
-    *cost = job->cost != 0            ? job->cost
-            : job->type->cost != NULL ? job->type->cost(job)
-                                      : ragged_bytes;
+    *cost = job->cost != 0 ? job->cost : job->type->cost != NULL ? job->type->cost(job) : weight;
     if (*cost == 0) {
         *cost = job->num_items;
     }

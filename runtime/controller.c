@@ -126,7 +126,7 @@ static void controller_find_devices(yoke_runtime *rt)
 /* -- windows --------------------------------------------------------------------------------- */
 
 typedef struct controller_counts {
-    uint64_t submitted, jobs, items_cpu, items_gpu, batches, at_ns;
+    uint64_t submitted, jobs, items_cpu, items_gpu, batches, gpu_busy_ns, at_ns;
 } controller_counts;
 
 static controller_counts controller_count(yoke_runtime *rt)
@@ -137,6 +137,7 @@ static controller_counts controller_count(yoke_runtime *rt)
         .items_cpu = runtime_count(rt, STATS_items_run),
         .items_gpu = runtime_count(rt, STATS_items_gpu),
         .batches = runtime_count(rt, STATS_batches),
+        .gpu_busy_ns = runtime_count(rt, STATS_gpu_busy_ns),
         .at_ns = base_now_ns(),
     };
 }
@@ -153,6 +154,7 @@ static snapshot *controller_fold(yoke_runtime *rt, snapshot *spare, const contro
     spare->window_items_cpu = now->items_cpu - before->items_cpu;
     spare->window_items_gpu = now->items_gpu - before->items_gpu;
     spare->window_batches = now->batches - before->batches;
+    spare->window_gpu_busy_ns = now->gpu_busy_ns - before->gpu_busy_ns;
     return snapshot_publish(&rt->tuning, spare);
 }
 

@@ -71,7 +71,7 @@ static inline job_core *job_core_of(yoke_job *job)
 /* One item, and no GPU can have it: its one ticket is all there is to know. */
 static inline bool job_is_plain(const yoke_job *job)
 {
-    return job->num_items == 1 && job->type->gpu.spirv == NULL;
+    return job->num_items == 1 && !type_has_gpu(job->type);
 }
 
 /* What the kernel gets: the job's params, copied, or zeros. */

@@ -20,7 +20,7 @@ static yoke_type *lane_type_of(const yoke_job *job)
 route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning)
 {
     yoke_type *type = lane_type_of(job);
-    if (type->gpu.spirv == NULL) {
+    if (!type_has_gpu(type)) {
         return ROUTE_CPU;
     }
     bool is_served = atomic_load_explicit(&type->num_serving, memory_order_relaxed) > 0;

@@ -14,6 +14,7 @@
 #define POLICY_WORD(name, word) word,
 static const char *const policy_workers_pinning_words[] = {POLICY_WORKERS_PINNING_MAP(POLICY_WORD)};
 static const char *const policy_routing_mode_words[] = {POLICY_ROUTING_MODE_MAP(POLICY_WORD)};
+static const char *const policy_gpu_path_words[] = {POLICY_GPU_PATH_MAP(POLICY_WORD)};
 #undef POLICY_WORD
 
 #define POLICY_WORDS_U32(section, name) NULL
@@ -55,7 +56,8 @@ static const yoke_policy policy_defaults = {
     YOKE_POLICY_MAP(POLICY_NONE, POLICY_DEFAULT, POLICY_NONE)};
 
 _Static_assert(sizeof(policy_routing_mode) == sizeof(uint32_t) &&
-                   sizeof(policy_workers_pinning) == sizeof(uint32_t),
+                   sizeof(policy_workers_pinning) == sizeof(uint32_t) &&
+                   sizeof(policy_gpu_path) == sizeof(uint32_t),
                "policy_number reads them as one");
 
 void policy_default(yoke_policy *policy)

@@ -30,6 +30,11 @@
     X(CPU_ONLY, "cpu_only")                                                                        \
     X(GPU_ONLY, "gpu_only")
 
+#define POLICY_GPU_PATH_MAP(X)                                                                     \
+    X(AUTO, "auto")                                                                                \
+    X(DIRECT, "direct")                                                                            \
+    X(STAGED, "staged")
+
 #define POLICY_WORKERS_PINNING_MAP(X)                                                              \
     X(NONE, "none")                                                                                \
     X(CORES, "cores")                                                                              \
@@ -58,6 +63,9 @@
     KEY(gpu, software, BOOL, 0, 1, false, "", RESTART,                                             \
         "use software devices such as lavapipe too: for tests, they are slower than the CPU "      \
         "workers")                                                                                 \
+    KEY(gpu, path, ENUM, 0, POLICY_NUM_GPU_PATHS - 1, POLICY_GPU_PATH_AUTO, "", LIVE,              \
+        "how a batch's data reaches the device: direct: it reads and writes the host's memory; "   \
+        "staged: through copies in its own memory; auto: measured for each type")                  \
     KEY(gpu, pipeline_cache, BOOL, 0, 1, true, "", RESTART,                                        \
         "keep compiled kernels on disk, so that the next start is quicker")                        \
     KEY(gpu, pipeline_cache_dir, TEXT, 0, POLICY_TEXT_BYTES_MAX, "", "", RESTART,              \
@@ -97,6 +105,13 @@ typedef enum policy_workers_pinning {
 #undef POLICY_ENUMERATOR
         POLICY_NUM_WORKERS_PINNINGS,
 } policy_workers_pinning;
+
+typedef enum policy_gpu_path {
+#define POLICY_ENUMERATOR(name, word) POLICY_GPU_PATH_##name,
+    POLICY_GPU_PATH_MAP(POLICY_ENUMERATOR)
+#undef POLICY_ENUMERATOR
+        POLICY_NUM_GPU_PATHS,
+} policy_gpu_path;
 
 #define POLICY_FIELD_U32(section, name) uint32_t name;
 #define POLICY_FIELD_U64(section, name) uint64_t name;

@@ -30,20 +30,20 @@ yoke_job *ready_take_all_any(yoke_runtime *rt)
     return atomic_exchange_explicit(&rt->ready, NULL, memory_order_acquire); /* Y1 */
 }
 
-void ready_push_failed_any(yoke_runtime *rt, batch *failed)
+void ready_push_batch_any(yoke_runtime *rt, batch *handed)
 {
-    batch *before = atomic_load_explicit(&rt->failed, memory_order_relaxed);
+    batch *before = atomic_load_explicit(&rt->batches, memory_order_relaxed);
     do {
-        failed->next = before;
+        handed->next = before;
     } while (!atomic_compare_exchange_weak_explicit(
-        &rt->failed, &before, failed, memory_order_release, memory_order_relaxed)); /* Y1 */
+        &rt->batches, &before, handed, memory_order_release, memory_order_relaxed)); /* Y1 */
     park_wake_one_any(&rt->park);
 }
 
-batch *ready_take_failed_any(yoke_runtime *rt)
+batch *ready_take_batches_any(yoke_runtime *rt)
 {
-    if (!ready_has_failed_any(rt)) {
+    if (!ready_has_batch_any(rt)) {
         return NULL;
     }
-    return atomic_exchange_explicit(&rt->failed, NULL, memory_order_acquire); /* Y1 */
+    return atomic_exchange_explicit(&rt->batches, NULL, memory_order_acquire); /* Y1 */
 }

@@ -1,7 +1,7 @@
 /*
  * What other threads hand to the workers, in two lists without a bound of their own, since each
  * entry is a job's or a slot's own memory: jobs that a group has released or a device handed back,
- * and batches that a device has failed.
+ * and batches that a device has failed, or begun and left the last step of to the CPU.
  *
  * Threads: any for all. Everything is taken at once, so no ABA problem arises.
  *
@@ -31,23 +31,23 @@ static inline yoke_job *ready_take_any(yoke_runtime *rt)
                                                                           : ready_take_all_any(rt);
 }
 
-/* A batch that a device has failed; its claims are to be run. Wakes a worker. */
-void ready_push_failed_any(yoke_runtime *rt, batch *failed);
+/* A batch whose claims are to be run or finished. Wakes a worker. */
+void ready_push_batch_any(yoke_runtime *rt, batch *handed);
 
-/* A hint: there is a failed batch. */
-static inline bool ready_has_failed_any(yoke_runtime *rt)
+/* A hint: there is such a batch. */
+static inline bool ready_has_batch_any(yoke_runtime *rt)
 {
-    return atomic_load_explicit(&rt->failed, memory_order_relaxed) != NULL;
+    return atomic_load_explicit(&rt->batches, memory_order_relaxed) != NULL;
 }
 
-/* All failed batches, linked by next, or NULL. */
-batch *ready_take_failed_any(yoke_runtime *rt);
+/* All of them, linked by next, or NULL. */
+batch *ready_take_batches_any(yoke_runtime *rt);
 
 /* A hint, after a seq_cst fence (P1 in park.h). */
 static inline bool ready_looks_empty_any(yoke_runtime *rt)
 {
     return atomic_load_explicit(&rt->ready, memory_order_relaxed) == NULL &&
-           !ready_has_failed_any(rt);
+           !ready_has_batch_any(rt);
 }
 
 #endif

@@ -17,9 +17,12 @@ struct region {
     size_t bytes;
     uint32_t num_uses; /* by batches, of any device */
     bool is_freeing;
+    bool is_resident;
     bool is_stuck;                     /* a device that never finished may still write into it */
     bool is_refused[YOKE_DEVICES_MAX]; /* the device cannot import it: asked once */
     backend_memory imported[YOKE_DEVICES_MAX]; /* bytes 0: not imported */
+    backend_memory copies[YOKE_DEVICES_MAX];   /* in the device's own memory; bytes 0: none */
+    bool is_copied[YOKE_DEVICES_MAX];          /* by a batch that was submitted */
 };
 
 void region_table_init(region_table *table)
@@ -47,7 +50,8 @@ void region_table_finish(region_table *table, const yoke_allocator *allocator)
     pthread_mutex_destroy(&table->lock);
 }
 
-void *region_alloc(region_table *table, const yoke_allocator *allocator, size_t bytes)
+static void *region_make(region_table *table, const yoke_allocator *allocator, size_t bytes,
+                         bool is_resident)
 {
     size_t whole = (bytes + REGION_PAGE_BYTES - 1) / REGION_PAGE_BYTES * REGION_PAGE_BYTES;
     region *r = whole < bytes || bytes == 0
@@ -58,6 +62,7 @@ void *region_alloc(region_table *table, const yoke_allocator *allocator, size_t 
     }
     memset(r, 0, sizeof *r);
     r->bytes = whole;
+    r->is_resident = is_resident;
     r->host = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (r->host == MAP_FAILED) {
         allocator->free(allocator->user, r, sizeof *r);
@@ -68,6 +73,16 @@ void *region_alloc(region_table *table, const yoke_allocator *allocator, size_t 
     table->first = r;
     pthread_mutex_unlock(&table->lock);
     return r->host;
+}
+
+void *region_alloc(region_table *table, const yoke_allocator *allocator, size_t bytes)
+{
+    return region_make(table, allocator, bytes, false);
+}
+
+void *region_alloc_resident(region_table *table, const yoke_allocator *allocator, size_t bytes)
+{
+    return region_make(table, allocator, bytes, true);
 }
 
 region *region_begin_free(region_table *table, void *memory)
@@ -90,7 +105,7 @@ bool region_is_unused(region_table *table, region *r)
     pthread_mutex_lock(&table->lock);
     bool is_unused = r->num_uses == 0;
     for (int i = 0; i < YOKE_DEVICES_MAX; i++) {
-        is_unused &= r->imported[i].bytes == 0;
+        is_unused &= r->imported[i].bytes == 0 && r->copies[i].bytes == 0;
     }
     pthread_mutex_unlock(&table->lock);
     return is_unused;
@@ -132,15 +147,16 @@ static bool region_import_locked(region *r, const region_device *device)
 }
 
 bool region_use(region_table *table, const region_device *device, const void *memory, size_t bytes,
-                uint64_t *address, region **used)
+                backend_place *place, region **used)
 {
     pthread_mutex_lock(&table->lock);
     region *r = region_find_locked(table, memory, bytes);
-    bool usable = r != NULL && region_import_locked(r, device);
+    bool usable = r != NULL && !r->is_resident && region_import_locked(r, device);
     if (usable) {
         r->num_uses++;
         *used = r;
-        *address = r->imported[device->index].address + (uint64_t)((const char *)memory - r->host);
+        place->memory = &r->imported[device->index];
+        place->offset = (uint64_t)((const char *)memory - r->host);
     }
     pthread_mutex_unlock(&table->lock);
     return usable;
@@ -153,16 +169,82 @@ void region_unuse(region_table *table, region *r)
     pthread_mutex_unlock(&table->lock);
 }
 
+/* Where a device copies from: the region itself, or, if it cannot be imported, a copy that the
+ * device does see. */
+static yoke_status region_source_locked(region *r, const region_device *device)
+{
+    backend_memory *source = &r->imported[device->index];
+    if (region_import_locked(r, device)) {
+        return YOKE_OK;
+    }
+    yoke_status status =
+        device->ops->alloc(device->device, BACKEND_MEMORY_SHARED, r->bytes, source);
+    if (status == YOKE_OK) {
+        memcpy(source->host, r->host, r->bytes);
+    } else {
+        source->bytes = 0;
+    }
+    return status;
+}
+
+yoke_status region_use_copy(region_table *table, const region_device *device, const void *memory,
+                            backend_place *copy, backend_place *source)
+{
+    yoke_status status = YOKE_OK;
+    *source = (backend_place){0};
+    pthread_mutex_lock(&table->lock);
+    region *r = region_find_locked(table, memory, 1);
+    if (r == NULL) { /* freed too early */
+        pthread_mutex_unlock(&table->lock);
+        return YOKE_INVALID;
+    }
+    backend_memory *made = &r->copies[device->index];
+    if (made->bytes == 0) {
+        status = device->ops->alloc(device->device, BACKEND_MEMORY_DEVICE, r->bytes, made);
+        made->bytes = status == YOKE_OK ? made->bytes : 0;
+    }
+    if (status == YOKE_OK && !r->is_copied[device->index]) {
+        status = region_source_locked(r, device);
+        source->memory = status == YOKE_OK ? &r->imported[device->index] : NULL;
+        r->is_copied[device->index] = status == YOKE_OK;
+    }
+    copy->memory = made;
+    copy->offset = 0;
+    pthread_mutex_unlock(&table->lock);
+    return status;
+}
+
+/* The device lets go of a memory of the region; whether there was one. */
+static bool region_release(const region_device *device, backend_memory *memory)
+{
+    bool is_there = memory->bytes != 0;
+    if (is_there) {
+        device->ops->release(device->device, memory);
+        memory->bytes = 0;
+    }
+    return is_there;
+}
+
+void region_copied(region_table *table, const region_device *device, const void *memory,
+                   bool is_done)
+{
+    pthread_mutex_lock(&table->lock);
+    region *r = region_find_locked(table, memory, 1);
+    if (r != NULL) {
+        r->is_copied[device->index] = is_done;
+        region_release(device, &r->imported[device->index]);
+    }
+    pthread_mutex_unlock(&table->lock);
+}
+
 bool region_let_go(region_table *table, const region_device *device)
 {
     bool released = false;
     pthread_mutex_lock(&table->lock);
     for (region *r = table->first; r != NULL; r = r->next) {
-        backend_memory *imported = &r->imported[device->index];
-        if (imported->bytes != 0 && r->is_freeing && r->num_uses == 0) {
-            device->ops->release(device->device, imported);
-            imported->bytes = 0;
-            released = true;
+        if (r->is_freeing && r->num_uses == 0) {
+            released |= region_release(device, &r->imported[device->index]);
+            released |= region_release(device, &r->copies[device->index]);
         }
     }
     pthread_mutex_unlock(&table->lock);
@@ -175,6 +257,8 @@ void region_forget(region_table *table, const region_device *device, bool is_stu
     for (region *r = table->first; r != NULL; r = r->next) {
         r->is_stuck |= is_stuck && r->imported[device->index].bytes != 0;
         r->imported[device->index].bytes = 0;
+        r->copies[device->index].bytes = 0;
+        r->is_copied[device->index] = false;
     }
     pthread_mutex_unlock(&table->lock);
 }

@@ -36,8 +36,9 @@ void region_table_init(region_table *table);
 /* Unmaps what is left; no device is open any more. */
 void region_table_finish(region_table *table, const yoke_allocator *allocator);
 
-/* NULL: out of memory. */
+/* NULL: out of memory. A resident's is only copied by devices, never used in place. */
 void *region_alloc(region_table *table, const yoke_allocator *allocator, size_t bytes);
+void *region_alloc_resident(region_table *table, const yoke_allocator *allocator, size_t bytes);
 
 /* Takes the region that begins at `memory` out of use; NULL: there is none. Once region_is_unused,
  * it may be given to region_unmap. */
@@ -45,14 +46,24 @@ region *region_begin_free(region_table *table, void *memory);
 bool region_is_unused(region_table *table, region *r);
 void region_unmap(region_table *table, const yoke_allocator *allocator, region *r);
 
-/* If [memory, memory + bytes) lies in a region that the device can see: its device address, and
- * one more use of *used. */
+/* If [memory, memory + bytes) lies in a region that the device can see: its place there, and one
+ * more use of *used. */
 bool region_use(region_table *table, const region_device *device, const void *memory, size_t bytes,
-                uint64_t *address, region **used);
+                backend_place *place, region **used);
 void region_unuse(region_table *table, region *r);
 
-/* Releases the device's imports of regions that are being freed. Returns whether any was released:
- * the caller wakes who waits for the table. */
+/* The device's own copy of the region that begins at `memory`. If *source is set, the copy is still
+ * to be made from there, by the batch that asks; once that is submitted the copy counts as made,
+ * for batches run in order. region_copied must follow. YOKE_NO_MEMORY: the device has no room. */
+yoke_status region_use_copy(region_table *table, const region_device *device, const void *memory,
+                            backend_place *copy, backend_place *source);
+
+/* What region_use_copy asked for is done, or, if it is not, is asked for again the next time. */
+void region_copied(region_table *table, const region_device *device, const void *memory,
+                   bool is_done);
+
+/* Releases the device's imports and copies of regions that are being freed. Returns whether any was
+ * released: the caller wakes who waits for the table. */
 bool region_let_go(region_table *table, const region_device *device);
 
 /* The device is closed, and its imports with it. is_stuck: it did not finish and may still write,

@@ -19,23 +19,52 @@ uint64_t register_lane_tickets(const yoke_runtime *rt)
 
 static void register_free(yoke_runtime *rt, yoke_type *type)
 {
-    runtime_free(rt, type->gpu.spirv, type->gpu.spirv_bytes);
+    for (uint32_t i = 0; i < type->num_kernels; i++) {
+        runtime_free(rt, type->kernels[i].spirv, type->kernels[i].spirv_bytes);
+    }
+    runtime_free(rt, type->kernels, type->num_kernels * sizeof *type->kernels);
     runtime_free(rt, type->lane.slots, register_lane_tickets(rt) * sizeof(ring_slot));
     runtime_free(rt, type, sizeof *type);
 }
 
-/* The memory of the GPU side. */
-static yoke_status register_init_gpu(yoke_runtime *rt, yoke_type *type, const yoke_gpu_kernel *gpu)
+static yoke_status register_copy_kernel(yoke_runtime *rt, type_kernel *kernel,
+                                        const yoke_gpu_kernel *from)
 {
-    uint64_t tickets = register_lane_tickets(rt);
-    type->gpu.spirv = runtime_alloc(rt, gpu->spirv_bytes);
-    type->lane.slots = runtime_alloc(rt, tickets * sizeof(ring_slot));
-    if (type->gpu.spirv == NULL || type->lane.slots == NULL) {
+    kernel->spirv = runtime_alloc(rt, from->spirv_bytes);
+    if (kernel->spirv == NULL) {
         return YOKE_NO_MEMORY;
     }
-    memcpy(type->gpu.spirv, gpu->spirv, gpu->spirv_bytes);
-    ring_init(&type->lane, type->lane.slots, tickets);
+    memcpy(kernel->spirv, from->spirv, from->spirv_bytes);
+    kernel->spirv_bytes = from->spirv_bytes;
+    kernel->local_size = from->local_size != 0 ? from->local_size : TYPE_LOCAL_SIZE_DEFAULT;
+    strcpy(kernel->entry, from->entry != NULL ? from->entry : "main");
     return YOKE_OK;
+}
+
+/* The memory of the GPU side: the kernels and the lane. */
+static yoke_status register_init_gpu(yoke_runtime *rt, yoke_type *type, const yoke_type_desc *desc)
+{
+    uint64_t tickets = register_lane_tickets(rt);
+    uint32_t num_kernels;
+    const yoke_gpu_kernel *kernels = type_desc_kernels(desc, &num_kernels);
+    if (num_kernels == 0) {
+        return YOKE_OK;
+    }
+    type->kernels = runtime_alloc(rt, num_kernels * sizeof *type->kernels);
+    if (type->kernels == NULL) {
+        return YOKE_NO_MEMORY;
+    }
+    memset(type->kernels, 0, num_kernels * sizeof *type->kernels);
+    type->num_kernels = num_kernels;
+    type->lane.slots = runtime_alloc(rt, tickets * sizeof(ring_slot));
+    yoke_status status = type->lane.slots != NULL ? YOKE_OK : YOKE_NO_MEMORY;
+    for (uint32_t i = 0; i < num_kernels && status == YOKE_OK; i++) {
+        status = register_copy_kernel(rt, &type->kernels[i], &kernels[i]);
+    }
+    if (status == YOKE_OK) {
+        ring_init(&type->lane, type->lane.slots, tickets);
+    }
+    return status;
 }
 
 static yoke_type *register_at(yoke_runtime *rt, uint32_t index)
@@ -88,7 +117,7 @@ yoke_status yoke_register(yoke_runtime *rt, const yoke_type_desc *desc, const yo
         return YOKE_NO_MEMORY;
     }
     type_init(type, rt, desc);
-    yoke_status status = desc->gpu != NULL ? register_init_gpu(rt, type, desc->gpu) : YOKE_OK;
+    yoke_status status = register_init_gpu(rt, type, desc);
     if (status == YOKE_OK) {
         status = register_publish(rt, type);
     }

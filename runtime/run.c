@@ -11,8 +11,11 @@
  */
 #include "run.h"
 
+#include <string.h>
+
 #include "fork.h"
 #include "job.h"
+#include "resident.h"
 #include "settle.h"
 
 #define RUN_GRAIN_NS_MAX UINT64_C(50000)
@@ -31,28 +34,52 @@ static yoke_status run_stop_status(yoke_worker *worker, yoke_job *job, uint64_t 
     return job_stop_status(job);
 }
 
-static yoke_status run_kernel(yoke_worker *worker, yoke_job *job, uint32_t first, uint32_t count)
+/* The part of the job that a kernel is asked to run. */
+static yoke_claim run_claim(const yoke_job *job, uint32_t first, uint32_t count)
 {
     const yoke_type *type = job->type;
     yoke_claim claim = {
-        .out = type->out_bytes == 0 ? NULL : (char *)job->out + (size_t)first * type->out_bytes,
         .first = first,
         .count = count,
         .params = job_params(job),
         .user = type->user,
     };
+    for (uint32_t k = 0; k < type->num_residents; k++) {
+        claim.resident[k] = job->resident[k]->data;
+    }
+    if (type->program.plan != NULL) {
+        yoke_plan plan;
+        type_plan(type, claim.params, &plan); /* submit has seen that it has one */
+        for (uint32_t k = 0; k < YOKE_INPUTS_MAX && plan.in_bytes[k] != 0; k++) {
+            claim.in[k] = (const char *)job->in[k] + first * plan.in_bytes[k];
+        }
+        claim.out = plan.out_bytes == 0 ? NULL : (char *)job->out + first * plan.out_bytes;
+        return claim;
+    }
     for (uint32_t k = 0; k < type->num_inputs; k++) {
         size_t stride = type->in_bytes[k] == YOKE_RAGGED ? sizeof(yoke_span) : type->in_bytes[k];
         claim.in[k] = (const char *)job->in[k] + first * stride;
     }
-    stats_add_owner(&worker->stats, STATS_claims_run, 1);
-    stats_add_owner(&worker->stats, STATS_items_run, count);
+    claim.out = type->out_bytes == 0 ? NULL : (char *)job->out + (size_t)first * type->out_bytes;
+    return claim;
+}
+
+static yoke_status run_call(yoke_worker *worker, yoke_cpu_kernel kernel, const yoke_claim *claim)
+{
     fork_scope scope = fork_enter_worker(worker);
-    yoke_status status = type->cpu(worker, &claim);
+    yoke_status status = kernel(worker, claim);
     if (!fork_leave_worker(worker, scope)) {
         return base_misuse("a kernel's forks and joins do not pair up");
     }
     return status == YOKE_PENDING ? YOKE_KERNEL : status;
+}
+
+static yoke_status run_kernel(yoke_worker *worker, yoke_job *job, uint32_t first, uint32_t count)
+{
+    yoke_claim claim = run_claim(job, first, count);
+    stats_add_owner(&worker->stats, STATS_claims_run, 1);
+    stats_add_owner(&worker->stats, STATS_items_run, count);
+    return run_call(worker, job->type->cpu, &claim);
 }
 
 /* One item, one ticket: nobody else can claim it. */
@@ -194,25 +221,44 @@ void run_ticket(yoke_worker *worker, yoke_job *job)
     }
 }
 
-/* A device has failed the batch: its claims are run here, and its slot is free again. */
-void run_failed(yoke_worker *worker, batch *failed)
+/* The last step of what a device has begun; `at`: the place of the claim's first item in the batch.
+ */
+static yoke_status run_finish(yoke_worker *worker, const batch *b, const batch_claim *part,
+                              uint32_t at)
 {
-    for (uint32_t i = 0; i < failed->num_claims; i++) {
-        batch_claim *claim = &failed->claims[i];
-        yoke_job *job = claim->job;
-        if (worker->held.group != NULL && worker->held.group != job->group) {
-            settle_tell(worker->rt, &worker->held);
-        }
-        if (run_stop_status(worker, job, base_now_ns()) == YOKE_OK) {
-            yoke_status status = run_kernel(worker, job, claim->first, claim->count);
-            if (status != YOKE_OK) {
-                job_stop_any(job, status);
-            }
-        }
-        if (job->num_items == 1 || job_finish_any(job, claim->count)) {
-            settle_worker(worker->rt, &worker->stats, &worker->held, job, job_stop_status(job));
+    yoke_claim claim = run_claim(part->job, part->first, part->count);
+    memset(claim.in, 0, sizeof claim.in);
+    claim.in[0] = batch_partial(b, at);
+    return run_call(worker, part->job->type->program.finish, &claim);
+}
+
+/* A claim of a batch that was handed over. */
+static void run_claimed(yoke_worker *worker, const batch *b, const batch_claim *claim, uint32_t at)
+{
+    yoke_job *job = claim->job;
+    if (worker->held.group != NULL && worker->held.group != job->group) {
+        settle_tell(worker->rt, &worker->held);
+    }
+    if (run_stop_status(worker, job, base_now_ns()) == YOKE_OK) {
+        yoke_status status = b->is_run ? run_finish(worker, b, claim, at)
+                                       : run_kernel(worker, job, claim->first, claim->count);
+        if (status != YOKE_OK) {
+            job_stop_any(job, status);
         }
     }
-    atomic_store_explicit(&failed->is_free, true, memory_order_release);
+    if (job->num_items == 1 || job_finish_any(job, claim->count)) {
+        settle_worker(worker->rt, &worker->stats, &worker->held, job, job_stop_status(job));
+    }
+}
+
+void run_batch(yoke_worker *worker, batch *handed)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < handed->num_claims; i++) {
+        uint32_t count = handed->claims[i].count; /* once it is run, the job may be gone */
+        run_claimed(worker, handed, &handed->claims[i], at);
+        at += count;
+    }
+    atomic_store_explicit(&handed->is_free, true, memory_order_release);
     park_wake_all_any(&worker->rt->gpu_park); /* its submitter may have no other slot */
 }

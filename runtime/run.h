@@ -1,5 +1,5 @@
 /*
- * Running what a worker has found: a ticket of a job, or a batch that a device has failed.
+ * Running what a worker has found: a ticket of a job, or a batch that a submitter has handed over.
  *
  * Threads: the worker's own (or yoke_destroy's, as worker 0, after the threads have ended).
  */
@@ -13,7 +13,8 @@
  * last to leave. */
 void run_ticket(yoke_worker *worker, yoke_job *job);
 
-/* Runs the claims of a batch that a device has failed; its slot is free again. */
-void run_failed(yoke_worker *worker, batch *failed);
+/* Runs the claims of a batch that a device has failed, or finishes those that it has begun; then
+ * its slot is free again. */
+void run_batch(yoke_worker *worker, batch *handed);
 
 #endif

@@ -150,6 +150,7 @@ static void runtime_init_tuning(yoke_runtime *rt)
     const yoke_policy *policy = &rt->policy;
     rt->snapshots[0] = (snapshot){
         .mode = policy->routing.mode,
+        .path = policy->gpu.path,
         .wait_us_max = policy->batching.wait_us_max,
         .break_even_cost = policy->routing.break_even_cost,
         .target_cost = policy->batching.target_start,

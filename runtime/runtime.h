@@ -30,10 +30,10 @@ struct yoke_runtime {
     ring inbox_high;                                     /* the same, of high priority */
     park park;                                           /* workers that sleep */
     _Alignas(BASE_LINE_BYTES) _Atomic(yoke_job *) ready; /* handed to the workers, newest first */
-    _Atomic(struct batch *) failed; /* batches that the workers run again, newest first */
-    _Atomic uint32_t num_deferred;  /* waiting for groups; bounded by max_jobs */
-    _Atomic bool stopping;          /* set once, by destroy: nothing more is begun */
-    _Atomic bool leaving;           /* set once, after it: workers end when nothing is left */
+    _Atomic(struct batch *) batches; /* that workers run or finish, newest first */
+    _Atomic uint32_t num_deferred;   /* waiting for groups; bounded by max_jobs */
+    _Atomic bool stopping;           /* set once, by destroy: nothing more is begun */
+    _Atomic bool leaving;            /* set once, after it: workers end when nothing is left */
     uint32_t num_workers;
     uint32_t max_jobs;
     uint64_t spin_ns;   /* how long who has nothing to do looks again before it sleeps */

@@ -19,6 +19,7 @@
 
 typedef struct snapshot {
     policy_routing_mode mode;
+    policy_gpu_path path;
     uint32_t wait_us_max;     /* how long an item may wait for its batch to fill */
     uint64_t break_even_cost; /* less waiting cost than this is not worth a batch */
     uint64_t target_cost;     /* at which a batch closes */
@@ -28,6 +29,7 @@ typedef struct snapshot {
     uint64_t window_items_cpu;
     uint64_t window_items_gpu;
     uint64_t window_batches;
+    uint64_t window_gpu_busy_ns; /* of all devices that can tell */
 } snapshot;
 
 typedef struct snapshot_cell {

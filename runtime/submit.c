@@ -114,7 +114,7 @@ static void submit_route(submit_room *room)
             room->deferred++;
             continue;
         }
-        if (job->type->gpu.spirv == NULL) {
+        if (!type_has_gpu(job->type)) {
             (*submit_for_workers(room, job))++;
             continue;
         }
@@ -135,8 +135,8 @@ static void submit_route(submit_room *room)
 /* What submit_route has decided, and submit_reserve_lanes corrected. */
 static route submit_route_of(const yoke_job *job)
 {
-    return job->type->gpu.spirv == NULL ? ROUTE_CPU
-                                        : (route)job_core_of((yoke_job *)(uintptr_t)job)->route;
+    return !type_has_gpu(job->type) ? ROUTE_CPU
+                                    : (route)job_core_of((yoke_job *)(uintptr_t)job)->route;
 }
 
 static bool submit_reserve_deferred(yoke_runtime *rt, size_t count)

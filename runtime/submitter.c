@@ -10,8 +10,8 @@
  * stops, all of it goes to the workers. A job with a callback is settled by a worker, the others
  * here.
  *
- * Ordering: X1 in lane.c for num_serving; the hand-over of failed batches is a release store
- * (ready_push_failed_any) and an acquire load of is_free.
+ * Ordering: X1 in lane.c for num_serving; the hand-over of batches is a release store
+ * (ready_push_batch_any) and an acquire load of is_free.
  */
 #include "submitter.h"
 
@@ -19,8 +19,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compile.h"
 #include "lane.h"
 #include "ready.h"
+#include "seal.h"
 #include "settle.h"
 
 #define SUBMITTER_SPINS 256
@@ -55,13 +57,34 @@ static void submitter_settle(submitter *s, yoke_job *job)
     }
 }
 
+/* How long the batch kept the device from others: what overlaps the one before counts once. */
+static void submitter_count_time(submitter *s, const batch *b)
+{
+    uint64_t begin_ns, end_ns;
+    if (s->device.ops->times(s->device.device, b->slot, &begin_ns, &end_ns) != YOKE_OK) {
+        return;
+    }
+    begin_ns = begin_ns > s->busy_until_ns ? begin_ns : s->busy_until_ns;
+    uint64_t busy_ns = end_ns > begin_ns ? end_ns - begin_ns : 0;
+    s->busy_until_ns = end_ns;
+    stats_add_owner(&s->stats, STATS_gpu_busy_ns, busy_ns);
+    path_learn(&s->paths[b->type->index], b->is_staged, batch_bytes(b), busy_ns);
+}
+
 static void submitter_complete(submitter *s, batch *b)
 {
     uint32_t at = 0;
     stats_add_owner(&s->stats, STATS_batches, 1);
-    stats_add_owner(&s->stats, STATS_batches_in_place, b->in_place);
+    stats_add_owner(&s->stats, STATS_batches_in_place, b->mapped != 0);
+    stats_add_owner(&s->stats, STATS_batches_staged, b->is_staged);
     stats_add_owner(&s->stats, STATS_items_gpu, b->num_items);
-    batch_close(b, &s->rt->regions);
+    submitter_count_time(s, b);
+    batch_close(b, &s->rt->regions, &s->device, true);
+    if (b->type->program.finish != NULL) {
+        b->is_run = true;
+        ready_push_batch_any(s->rt, b);
+        return;
+    }
     for (uint32_t i = 0; i < b->num_claims; i++) {
         batch_claim *claim = &b->claims[i];
         yoke_job *job = claim->job;
@@ -78,58 +101,11 @@ static void submitter_complete(submitter *s, batch *b)
 static void submitter_fail(submitter *s, batch *b)
 {
     stats_add_owner(&s->stats, STATS_batches_failed, 1);
-    batch_close(b, &s->rt->regions);
-    ready_push_failed_any(s->rt, b);
+    batch_close(b, &s->rt->regions, &s->device, false);
+    ready_push_batch_any(s->rt, b);
 }
 
 /* -- types ----------------------------------------------------------------------------------- */
-
-static void submitter_compile_one(submitter *s, yoke_type *type)
-{
-    backend_kernel_desc desc = {
-        .name = type->name,
-        .spirv = type->gpu.spirv,
-        .spirv_bytes = type->gpu.spirv_bytes,
-        .entry = type->gpu.entry,
-        .local_size = type->gpu.local_size,
-        .type = type,
-        .cpu = type->cpu,
-        .user = type->user,
-        .out_bytes = type->out_bytes,
-    };
-    memcpy(desc.in_bytes, type->in_bytes, sizeof desc.in_bytes);
-    yoke_status status = YOKE_NO_MEMORY;
-    if (batch_capacity(type, s->slots[0].memory.bytes) > 0) {
-        status = s->device.ops->compile(s->device.device, &desc, &s->kernels[type->index]);
-    }
-    if (status == YOKE_OK) {
-        atomic_fetch_add_explicit(&type->num_serving, 1, memory_order_seq_cst);
-        return;
-    }
-    s->kernels[type->index] = NULL;
-    runtime_log(s->rt, YOKE_LOG_WARNING, "%s cannot run type %s: %s; the CPU does", s->info.name,
-                type->name, yoke_status_text(status));
-}
-
-/* Gives every new type its turn. */
-static bool submitter_compile(submitter *s)
-{
-    yoke_runtime *rt = s->rt;
-    uint32_t num_types = atomic_load_explicit(&rt->num_types, memory_order_acquire);
-    uint32_t i = atomic_load_explicit(&s->num_compiled, memory_order_relaxed);
-    if (i == num_types) {
-        return false;
-    }
-    for (; i < num_types; i++) {
-        yoke_type *type = atomic_load_explicit(&rt->types[i], memory_order_acquire);
-        if (type->gpu.spirv != NULL) {
-            submitter_compile_one(s, type);
-        }
-        atomic_store(&s->num_compiled, i + 1);
-        waiters_wake(&rt->waiters, &rt->devices_found);
-    }
-    return true;
-}
 
 /* Serves no type any more; what waited goes to the workers. */
 static void submitter_leave_lanes(submitter *s)
@@ -141,7 +117,7 @@ static void submitter_leave_lanes(submitter *s)
             continue;
         }
         yoke_type *type = atomic_load(&rt->types[i]);
-        s->kernels[i] = NULL;
+        compile_forget(s, type);
         if (atomic_fetch_sub_explicit(&type->num_serving, 1, memory_order_seq_cst) == 1) {
             atomic_thread_fence(memory_order_seq_cst); /* X1 */
             lane_drain_any(rt, type);
@@ -248,13 +224,44 @@ static bool submitter_fill(submitter *s, yoke_type *type, const snapshot *tuning
 
 /* -- the device ------------------------------------------------------------------------------ */
 
-static yoke_status submitter_send(submitter *s, batch *const *due, uint32_t count)
+static bool submitter_stages(submitter *s, const snapshot *tuning, const batch *b)
+{
+    return tuning->path == POLICY_GPU_PATH_STAGED ||
+           (tuning->path == POLICY_GPU_PATH_AUTO &&
+            path_is_staged(&s->paths[b->type->index], batch_bytes(b)));
+}
+
+/* Makes the batches ready for the device; those that cannot be go to the workers. Returns how many
+ * are left, in front. */
+static uint32_t submitter_seal(submitter *s, const snapshot *tuning, batch **due, uint32_t count)
+{
+    uint32_t num_sealed = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        batch *b = due[i];
+        b->is_staged = submitter_stages(s, tuning, b);
+        const char *mistake =
+            seal_batch(b, s->kernels[b->type->index], &s->rt->regions, &s->device);
+        if (mistake == NULL) {
+            due[num_sealed++] = b;
+        } else {
+            runtime_log(s->rt, YOKE_LOG_WARNING, "%s cannot run a batch of %s: %s; the CPU does",
+                        s->info.name, b->type->name, mistake);
+            submitter_fail(s, b);
+        }
+    }
+    return num_sealed;
+}
+
+static yoke_status submitter_send(submitter *s, const snapshot *tuning, batch **due, uint32_t count)
 {
     backend_batch batches[BACKEND_SLOTS_MAX];
     uint64_t value = 0;
+    count = submitter_seal(s, tuning, due, count);
+    if (count == 0) {
+        return YOKE_OK;
+    }
     for (uint32_t i = 0; i < count; i++) {
-        batch_seal(due[i]);
-        batches[i] = batch_for_device(due[i], s->kernels[due[i]->type->index]);
+        batches[i] = seal_for_device(due[i]);
     }
     yoke_status status = s->device.ops->submit(s->device.device, batches, count, &value);
     for (uint32_t i = 0; i < count; i++) {
@@ -300,7 +307,7 @@ static yoke_status submitter_pack(submitter *s, const snapshot *tuning, bool *an
         return YOKE_OK;
     }
     *any = true;
-    return submitter_send(s, due, num_due);
+    return submitter_send(s, tuning, due, num_due);
 }
 
 /* Completes the batches that the device has come to. */
@@ -359,7 +366,7 @@ static bool submitter_sees_tickets(submitter *s)
     uint32_t num_types = atomic_load(&rt->num_types);
     for (uint32_t i = 0; i < num_types; i++) {
         yoke_type *type = atomic_load(&rt->types[i]);
-        if (type->gpu.spirv != NULL && !ring_looks_empty_any(&type->lane)) {
+        if (type_has_gpu(type) && !ring_looks_empty_any(&type->lane)) {
             return true;
         }
     }
@@ -417,7 +424,7 @@ static yoke_status submitter_serve(submitter *s)
     while (status == YOKE_OK && !runtime_is_stopping(rt)) {
         snapshot tuning = *snapshot_read_begin(&rt->tuning);
         snapshot_read_end();
-        bool any = submitter_compile(s);
+        bool any = compile_new_types(s);
         if (atomic_load_explicit(&rt->regions.num_freeing, memory_order_relaxed) > 0 &&
             region_let_go(&rt->regions, &s->device)) {
             submitter_wake_freeing(s);
@@ -489,9 +496,11 @@ static yoke_status submitter_open(submitter *s, const backend_open_options *opti
     for (uint32_t i = 0; i < s->num_slots && status == YOKE_OK; i++) {
         s->slots[i].slot = i;
         atomic_init(&s->slots[i].is_free, true);
-        status = ops->alloc(s->device.device, bytes, &s->slots[i].memory);
+        status = ops->alloc(s->device.device, BACKEND_MEMORY_SHARED, bytes, &s->slots[i].memory);
         if (status != YOKE_OK) {
             s->slots[i].memory.bytes = 0;
+        } else {
+            scratch_grow(&s->slots[i].scratch, &s->device, bytes); /* it can do without */
         }
     }
     if (status != YOKE_OK) {
@@ -513,7 +522,7 @@ void submitter_main(submitter *s)
         submitter_set_state(s, YOKE_DEVICE_LOST, yoke_status_text(status));
         return;
     }
-    submitter_compile(s);
+    compile_new_types(s);
     submitter_set_state(s, YOKE_DEVICE_READY, NULL);
     status = submitter_serve(s);
     if (status == YOKE_OK) {

@@ -9,6 +9,7 @@
 #define YOKE_SUBMITTER_H
 
 #include "batch.h"
+#include "path.h"
 #include "runtime.h"
 
 typedef struct submitter {
@@ -21,14 +22,16 @@ typedef struct submitter {
     pthread_t thread;
     stats stats;
     _Atomic uint32_t num_compiled; /* types that have had their turn, in order of registration */
-    backend_kernel *kernels[YOKE_TYPES_MAX]; /* NULL: this device does not serve the type */
-    yoke_job *held[YOKE_TYPES_MAX];          /* a ticket taken from the lane, not used up yet */
+    backend_kernel **kernels[YOKE_TYPES_MAX]; /* a type's; NULL: this device does not serve it */
+    yoke_job *held[YOKE_TYPES_MAX];           /* a ticket taken from the lane, not used up yet */
     batch *open[YOKE_TYPES_MAX];
     uint32_t num_slots;
     batch *slots;
     batch *in_flight[BACKEND_SLOTS_MAX]; /* oldest first */
     uint32_t num_in_flight;
     uint32_t first_type; /* whose turn it is to be filled first */
+    path paths[YOKE_TYPES_MAX];
+    uint64_t busy_until_ns; /* on the device's clock: when the last batch ended */
 } submitter;
 
 /* The thread's body. */

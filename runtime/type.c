@@ -32,6 +32,38 @@ static const char *type_check_gpu(const yoke_gpu_kernel *gpu)
                                                          : NULL;
 }
 
+const yoke_gpu_kernel *type_desc_kernels(const yoke_type_desc *desc, uint32_t *num_kernels)
+{
+    *num_kernels = desc->program != NULL ? desc->program->num_kernels : desc->gpu != NULL;
+    return desc->program != NULL ? desc->program->kernels : desc->gpu;
+}
+
+static const char *type_check_kernels(const yoke_type_desc *desc)
+{
+    uint32_t num_kernels;
+    const yoke_gpu_kernel *kernels = type_desc_kernels(desc, &num_kernels);
+    const char *what = num_kernels > 0 && kernels == NULL ? "no GPU kernels" : NULL;
+    for (uint32_t i = 0; i < num_kernels && what == NULL; i++) {
+        what = type_check_gpu(&kernels[i]);
+    }
+    return what;
+}
+
+static const char *type_check_program(const yoke_type_desc *desc)
+{
+    const yoke_program *program = desc->program;
+    return program == NULL                                ? NULL
+           : program->struct_bytes < sizeof(yoke_program) ? "the program's struct_bytes is not set"
+           : program->flags != 0                          ? "a flag of the program is not known"
+           : desc->gpu != NULL || desc->in_bytes[0] != 0 || desc->out_bytes != 0
+               ? "a program with a kernel or sizes of its own"
+           : program->plan == NULL                           ? "no plan"
+           : program->num_kernels > YOKE_PROGRAM_KERNELS_MAX ? "too many GPU kernels"
+           : (program->record != NULL) != (program->num_kernels > 0)
+               ? "GPU kernels without record, or the other way round"
+               : NULL;
+}
+
 yoke_status type_check(const yoke_type_desc *desc, const char **what)
 {
     *what = desc == NULL                                           ? "no type descriptor"
@@ -41,8 +73,11 @@ yoke_status type_check(const yoke_type_desc *desc, const char **what)
             : desc->cpu == NULL                                    ? "no CPU kernel"
             : desc->params_bytes > YOKE_PARAMS_BYTES_MAX           ? "params_bytes is too large"
             : desc->out_bytes == YOKE_RAGGED                       ? "out_bytes cannot be ragged"
-            : desc->gpu != NULL                                    ? type_check_gpu(desc->gpu)
-                                                                   : NULL;
+            : desc->num_residents > YOKE_INPUTS_MAX                ? "too many residents"
+                                                                   : type_check_program(desc);
+    if (*what == NULL) {
+        *what = type_check_kernels(desc);
+    }
     for (int k = 1; *what == NULL && k < YOKE_INPUTS_MAX; k++) {
         if (desc->in_bytes[k] != 0 && desc->in_bytes[k - 1] == 0) {
             *what = "a gap in in_bytes";
@@ -65,13 +100,27 @@ void type_init(yoke_type *type, yoke_runtime *rt, const yoke_type_desc *desc)
     }
     type->out_bytes = desc->out_bytes;
     type->params_bytes = desc->params_bytes;
+    type->num_residents = desc->num_residents;
     strcpy(type->name, desc->name);
     atomic_init(&type->grain_cost, 1);
     atomic_init(&type->num_serving, 0);
-    if (desc->gpu != NULL) {
-        uint32_t local_size = desc->gpu->local_size;
-        type->gpu.spirv_bytes = desc->gpu->spirv_bytes;
-        type->gpu.local_size = local_size != 0 ? local_size : TYPE_LOCAL_SIZE_DEFAULT;
-        strcpy(type->gpu.entry, desc->gpu->entry != NULL ? desc->gpu->entry : "main");
+    if (desc->program != NULL) {
+        type->program = *desc->program;
+        type->program.kernels = NULL; /* the caller's */
     }
+}
+
+bool type_plan(const yoke_type *type, const void *params, yoke_plan *plan)
+{
+    static const unsigned char zeros[YOKE_PARAMS_BYTES_MAX];
+    memset(plan, 0, sizeof *plan);
+    if (type->program.plan != NULL) {
+        return type->program.plan(params != NULL ? params : zeros, plan) == YOKE_OK;
+    }
+    for (uint32_t k = 0; k < type->num_inputs; k++) {
+        bool ragged = type->in_bytes[k] == YOKE_RAGGED;
+        plan->in_bytes[k] = ragged ? sizeof(yoke_span) : type->in_bytes[k];
+    }
+    plan->out_bytes = type->out_bytes;
+    return true;
 }

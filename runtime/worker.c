@@ -31,7 +31,7 @@
 typedef struct worker_work {
     yoke_job *ticket;
     yoke_frame *frame; /* stolen */
-    batch *failed;
+    batch *handed;
 } worker_work;
 
 static _Thread_local yoke_worker *worker_current;
@@ -73,19 +73,19 @@ uint32_t yoke_worker_index(const yoke_worker *worker)
 
 /* -- finding work ---------------------------------------------------------------------------- */
 
-/* One batch that a device has failed; the others are left to other workers. */
-static batch *worker_take_failed(yoke_worker *worker)
+/* One batch that was handed over; the others are left to other workers. */
+static batch *worker_take_batch(yoke_worker *worker)
 {
-    batch *failed = ready_take_failed_any(worker->rt);
-    if (failed == NULL) {
+    batch *handed = ready_take_batches_any(worker->rt);
+    if (handed == NULL) {
         return NULL;
     }
-    for (batch *rest = failed->next; rest != NULL;) {
+    for (batch *rest = handed->next; rest != NULL;) {
         batch *next = rest->next;
-        ready_push_failed_any(worker->rt, rest);
+        ready_push_batch_any(worker->rt, rest);
         rest = next;
     }
-    return failed;
+    return handed;
 }
 
 /* A chunk of a ring: the oldest to run, the rest into the own deque, where it can be stolen. */
@@ -273,8 +273,8 @@ static bool worker_is_called(yoke_worker *worker, const yoke_frame *awaited)
 /* Looks everywhere once. */
 static bool worker_look(yoke_worker *worker, worker_work *found)
 {
-    found->failed = worker_take_failed(worker);
-    if (found->failed != NULL) {
+    found->handed = worker_take_batch(worker);
+    if (found->handed != NULL) {
         return true;
     }
     found->ticket = worker_take_high(worker);
@@ -403,9 +403,9 @@ static yoke_job *worker_pop(yoke_worker *worker)
 static bool worker_take(yoke_worker *worker, worker_work *found)
 {
     uint32_t turn = worker->turn++ % (2 * WORKER_OLDEST_FIRST);
-    if (ready_has_failed_any(worker->rt)) { /* before all else, for it has waited longest */
-        found->failed = worker_take_failed(worker);
-        if (found->failed != NULL) {
+    if (ready_has_batch_any(worker->rt)) { /* before all else, for it has waited longest */
+        found->handed = worker_take_batch(worker);
+        if (found->handed != NULL) {
             return true;
         }
     }
@@ -442,7 +442,7 @@ static void worker_run(yoke_worker *worker, const worker_work *found)
     } else if (found->frame != NULL) {
         fork_run_stolen(worker, found->frame);
     } else {
-        run_failed(worker, found->failed);
+        run_batch(worker, found->handed);
     }
 }
 

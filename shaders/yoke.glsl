@@ -19,6 +19,13 @@
  * The dispatch is rounded up to whole workgroups, so the check above is required. A kernel writes
  * only its own item's output.
  *
+ * A kernel of a program (yoke/program.h) runs as many workgroups as were recorded, and may have push
+ * constants of its own: define YOKE_PUSH before the include, as the members of a block,
+ *
+ *     #define YOKE_PUSH uint num_nodes; uint level;
+ *
+ * and read them as yoke.num_nodes. They begin 8 bytes in, and at most 56 bytes are taken.
+ *
  * A workgroup has YOKE_LOCAL_SIZE invocations: 64, or what the kernel defines before it includes
  * this. The size is declared here, because yoke_item needs it and may not stand before it.
  *
@@ -40,6 +47,7 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer yo
     uint64_t resident_address[4];
     uint num_items;
     uint params_stride;
+    uint64_t scratch_address[4];
 };
 
 struct yoke_span {
@@ -53,6 +61,9 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer yo
 
 layout(push_constant) uniform yoke_push {
     yoke_block block;
+#ifdef YOKE_PUSH
+    YOKE_PUSH
+#endif
 } yoke;
 
 /* The invocation's item. Workgroups fill a plane: more than 65535 of them do not fit in a row. */
@@ -94,4 +105,10 @@ uint64_t yoke_params()
 uint64_t yoke_resident(uint k)
 {
     return yoke.block.resident_address[k];
+}
+
+/* Where scratch buffer k of a program begins: num_items times the plan's scratch_bytes[k]. */
+uint64_t yoke_scratch(uint k)
+{
+    return yoke.block.scratch_address[k];
 }

@@ -4,8 +4,11 @@
  * The device's submitter owns everything of a device. What always holds: batches `done + 1` to
  * `submitted` are queued, the one with value v at v modulo BACKEND_SLOTS_MAX; at most num_slots of
  * them, since each has a slot of its own. Costs nothing but the kernels: a submit copies its
- * batches, 32 bytes each, and a batch is one call of its kernel, or one for each item where items
- * have params of their own.
+ * batches, and a batch is one call of its kernel, or one for each item where items have params of
+ * their own.
+ *
+ * It has no shaders, so it runs no dispatch of a program's: it refuses to compile what has no CPU
+ * kernel. Its memory is all one kind, and its operations run one after the other.
  */
 #include "host.h"
 
@@ -16,6 +19,7 @@
 #include "backends/service.h"
 
 #define HOST_ALIGN 4096
+#define HOST_OPS_MAX 16 /* of a batch: copies in, the kernel, copies out */
 
 struct backend_instance {
     backend_host host;
@@ -36,12 +40,18 @@ typedef struct host_memory {
     size_t bytes;
 } host_memory;
 
+typedef struct host_batch {
+    backend_batch batch; /* but for its ops, which are copied: */
+    backend_op ops[HOST_OPS_MAX];
+} host_batch;
+
 struct backend_device {
     backend_instance *instance;
     uint32_t num_slots;
     bool is_lost;
     uint64_t submitted, done; /* values */
-    backend_batch queue[BACKEND_SLOTS_MAX];
+    host_batch queue[BACKEND_SLOTS_MAX];
+    uint64_t times_ns[BACKEND_SLOTS_MAX][2]; /* by slot: begin, end */
     backend_kernel *kernels;
     host_memory *memories;
 };
@@ -147,7 +157,8 @@ static yoke_status host_keep(backend_device *device, void *bytes_at, size_t byte
     return YOKE_OK;
 }
 
-static yoke_status host_alloc(backend_device *device, size_t bytes, backend_memory *memory)
+static yoke_status host_alloc(backend_device *device, backend_memory_kind kind, size_t bytes,
+                              backend_memory *memory)
 {
     const yoke_allocator *allocator = &device->instance->host.allocator;
     if (device->is_lost) {
@@ -163,6 +174,8 @@ static yoke_status host_alloc(backend_device *device, size_t bytes, backend_memo
     yoke_status status = host_keep(device, allocated, bytes, allocated, memory);
     if (status != YOKE_OK) {
         allocator->free(allocator->user, allocated, bytes);
+    } else if (kind == BACKEND_MEMORY_DEVICE) {
+        memory->host = NULL; /* as on a real device */
     }
     return status;
 }
@@ -194,6 +207,33 @@ static void host_release(backend_device *device, backend_memory *memory)
 
 /* -- batches ----------------------------------------------------------------------------------- */
 
+static uint64_t host_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool host_is_inside(backend_place place, uint64_t bytes)
+{
+    return place.memory != NULL && place.offset <= place.memory->bytes && bytes > 0 &&
+           bytes % 4 == 0 && place.offset % 4 == 0 && bytes <= place.memory->bytes - place.offset;
+}
+
+static bool host_is_valid(const backend_device *device, const backend_batch *batch)
+{
+    bool is_valid = batch->slot < device->num_slots && batch->num_items > 0 && batch->num_ops > 0 &&
+                    batch->num_ops <= HOST_OPS_MAX;
+    for (uint32_t i = 0; i < batch->num_ops && is_valid; i++) {
+        const backend_op *op = &batch->ops[i];
+        is_valid = op->kind == BACKEND_OP_ITEMS ||
+                   (op->kind == BACKEND_OP_FILL && host_is_inside(op->to, op->bytes)) ||
+                   (op->kind == BACKEND_OP_COPY && host_is_inside(op->to, op->bytes) &&
+                    host_is_inside(op->from, op->bytes));
+    }
+    return is_valid;
+}
+
 static yoke_status host_submit(backend_device *device, const backend_batch *batches,
                                uint32_t num_batches, uint64_t *value)
 {
@@ -204,28 +244,32 @@ static yoke_status host_submit(backend_device *device, const backend_batch *batc
         return YOKE_INVALID;
     }
     for (uint32_t i = 0; i < num_batches; i++) {
-        if (batches[i].slot >= device->num_slots || batches[i].num_items == 0) {
+        if (!host_is_valid(device, &batches[i])) {
             return YOKE_INVALID;
         }
     }
     for (uint32_t i = 0; i < num_batches; i++) {
         device->submitted++;
-        device->queue[device->submitted % BACKEND_SLOTS_MAX] = batches[i];
+        host_batch *queued = &device->queue[device->submitted % BACKEND_SLOTS_MAX];
+        queued->batch = batches[i];
+        memcpy(queued->ops, batches[i].ops, batches[i].num_ops * sizeof *batches[i].ops);
     }
     *value = device->submitted;
     return YOKE_OK;
 }
 
-static yoke_status host_run_items(const backend_batch *batch, uint32_t first, uint32_t count)
+static yoke_status host_run_some(const backend_kernel *kernel, const backend_block *block,
+                                 uint32_t first, uint32_t count)
 {
     static const uint8_t no_params[YOKE_PARAMS_BYTES_MAX];
-    const backend_kernel *kernel = batch->kernel;
-    const backend_block *block = batch->block_host;
     yoke_claim claim = {.first = first, .count = count, .params = no_params, .user = kernel->user};
     for (int k = 0; k < YOKE_INPUTS_MAX; k++) {
         uint64_t bytes = kernel->in_bytes[k];
         uint64_t stride = bytes == YOKE_RAGGED ? sizeof(yoke_span) : bytes;
         claim.in[k] = (const void *)(uintptr_t)(block->in[k] + first * stride);
+    }
+    for (int k = 0; k < YOKE_INPUTS_MAX; k++) {
+        claim.resident[k] = (const void *)(uintptr_t)block->resident[k];
     }
     claim.out = (void *)(uintptr_t)(block->out + (uint64_t)first * kernel->out_bytes);
     if (block->params != 0) {
@@ -235,14 +279,44 @@ static yoke_status host_run_items(const backend_batch *batch, uint32_t first, ui
     return kernel->cpu(NULL, &claim);
 }
 
-static void host_run_oldest(backend_device *device)
+static yoke_status host_run_items(const backend_batch *batch, const backend_kernel *kernel)
 {
-    const backend_batch *batch = &device->queue[(device->done + 1) % BACKEND_SLOTS_MAX];
-    bool params_differ = batch->block_host->params_stride != 0;
-    uint32_t count = params_differ ? 1 : batch->num_items;
+    const backend_block *block = batch->block_host;
+    uint32_t count = block->params_stride != 0 ? 1 : batch->num_items;
     yoke_status status = YOKE_OK;
     for (uint32_t i = 0; i < batch->num_items && status == YOKE_OK; i += count) {
-        status = host_run_items(batch, i, count);
+        status = host_run_some(kernel, block, i, count);
+    }
+    return status;
+}
+
+static char *host_at(backend_place place)
+{
+    return (char *)(uintptr_t)(place.memory->address + place.offset);
+}
+
+static yoke_status host_run_op(const backend_batch *batch, const backend_op *op)
+{
+    if (op->kind == BACKEND_OP_ITEMS) {
+        return host_run_items(batch, op->kernel);
+    }
+    if (op->kind == BACKEND_OP_COPY) {
+        memcpy(host_at(op->to), host_at(op->from), op->bytes);
+        return YOKE_OK;
+    }
+    for (uint64_t i = 0; i < op->bytes; i += sizeof op->word) {
+        memcpy(host_at(op->to) + i, &op->word, sizeof op->word);
+    }
+    return YOKE_OK;
+}
+
+static void host_run_oldest(backend_device *device)
+{
+    const host_batch *oldest = &device->queue[(device->done + 1) % BACKEND_SLOTS_MAX];
+    uint64_t began_ns = host_now_ns();
+    yoke_status status = YOKE_OK;
+    for (uint32_t i = 0; i < oldest->batch.num_ops && status == YOKE_OK; i++) {
+        status = host_run_op(&oldest->batch, &oldest->ops[i]);
     }
     if (status != YOKE_OK) {
         service_log(&device->instance->host, YOKE_LOG_WARNING,
@@ -250,7 +324,17 @@ static void host_run_oldest(backend_device *device)
         device->is_lost = true;
         return;
     }
+    device->times_ns[oldest->batch.slot][0] = began_ns;
+    device->times_ns[oldest->batch.slot][1] = host_now_ns();
     device->done++;
+}
+
+static yoke_status host_times(backend_device *device, uint32_t slot, uint64_t *begin_ns,
+                              uint64_t *end_ns)
+{
+    *begin_ns = device->times_ns[slot][0];
+    *end_ns = device->times_ns[slot][1];
+    return device->is_lost ? YOKE_NO_DEVICE : YOKE_OK;
 }
 
 static yoke_status host_completed(backend_device *device, uint64_t *value)
@@ -263,13 +347,6 @@ static yoke_status host_completed(backend_device *device, uint64_t *value)
     }
     *value = device->done;
     return YOKE_OK;
-}
-
-static uint64_t host_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 static yoke_status host_wait(backend_device *device, uint64_t value, uint64_t timeout_ns)
@@ -327,5 +404,6 @@ const backend_ops host_ops = {
     .release = host_release,
     .submit = host_submit,
     .completed = host_completed,
+    .times = host_times,
     .wait = host_wait,
 };

@@ -13,6 +13,7 @@
 
 #include "kernel.h"
 #include "memory.h"
+#include "record.h"
 #include "result.h"
 #include "timeline.h"
 
@@ -66,7 +67,7 @@ static yoke_status vulkan_device_create_layout(backend_device *device)
 {
     const VkPushConstantRange push = {
         .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
-        .size = sizeof(uint64_t),
+        .size = sizeof(uint64_t) + YOKE_PUSH_BYTES_MAX,
     };
     const VkPipelineLayoutCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
@@ -84,6 +85,7 @@ static void vulkan_device_destroy(backend_device *device)
     vulkan_memory_destroy_all(device);
     vulkan_cache_close(device);
     vulkan_timeline_destroy(device);
+    vulkan_record_destroy(device);
     device->vk.vkDestroyPipelineLayout(device->device, device->layout, NULL);
     device->vk.vkDestroyDevice(device->device, NULL);
 }
@@ -115,6 +117,7 @@ yoke_status vulkan_device_open(backend_instance *instance, uint32_t index,
     yoke_status status = vulkan_device_create(made);
     if (status == YOKE_OK) {
         status = vulkan_device_create_layout(made);
+        status = status == YOKE_OK ? vulkan_record_create(made) : status;
         status = status == YOKE_OK ? vulkan_timeline_create(made) : status;
         status = status == YOKE_OK ? vulkan_cache_open(made, options->cache_dir) : status;
         if (status != YOKE_OK) {

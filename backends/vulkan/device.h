@@ -11,6 +11,14 @@
 
 typedef struct vulkan_memory vulkan_memory;
 
+/* A slot's command buffer, and what it does if that is one kernel over a batch's items. */
+typedef struct vulkan_recorded {
+    VkCommandBuffer commands;
+    const backend_kernel *kernel; /* NULL: something else */
+    uint64_t block;
+    uint32_t x, y;
+} vulkan_recorded;
+
 /* All of it is the submitter's. */
 struct backend_device {
     backend_instance *instance;
@@ -18,7 +26,8 @@ struct backend_device {
     VkDevice device;
     struct VolkDeviceTable vk;
     VkQueue queue;
-    VkPipelineLayout layout; /* no descriptors; a push constant of 8 bytes: the block's address */
+    VkPipelineLayout
+        layout; /* no descriptors; push constants: the block's address, then a kernel's own */
     vulkan_cache cache;
     backend_kernel *kernels;
     vulkan_memory *memories;
@@ -26,9 +35,12 @@ struct backend_device {
     /* timeline.c's */
     VkSemaphore timeline;
     uint64_t submitted; /* the last value that was handed out */
+
+    /* record.c's */
     uint32_t num_slots;
     VkCommandPool pool;
-    VkCommandBuffer commands[BACKEND_SLOTS_MAX]; /* one a slot */
+    vulkan_recorded recorded[BACKEND_SLOTS_MAX];
+    VkQueryPool queries; /* a slot's begin and end; none where the device has no clock */
 
     bool is_lost; /* from then on every verb but close and release answers YOKE_NO_DEVICE */
 };

@@ -1,5 +1,6 @@
 /*
- * Buffers with an address: one VkBuffer and one VkDeviceMemory each, mapped as long as they live.
+ * Buffers with an address: one VkBuffer and one VkDeviceMemory each, mapped as long as they live
+ * where the host is to see them.
  *
  * The submitter's thread. What always holds: every buffer is in the device's list until it is
  * released, so close finds what nobody released. Drivers allow some 4096 allocations, and each
@@ -8,13 +9,12 @@
 #include "memory.h"
 
 #define MEMORY_ALIGN 4096
-#define MEMORY_USAGE                                                                               \
-    (VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT)
 
 struct vulkan_memory {
     vulkan_memory *next;
     VkBuffer buffer;
     VkDeviceMemory memory;
+    VkDeviceSize skip; /* where in the buffer the aligned part begins */
 };
 
 /* -- the driver's part ------------------------------------------------------------------------- */
@@ -27,7 +27,7 @@ static yoke_status vulkan_memory_create_buffer(backend_device *device, vulkan_me
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
         .pNext = next,
         .size = bytes,
-        .usage = MEMORY_USAGE,
+        .usage = VULKAN_BUFFER_USAGE,
     };
     VkResult result = device->vk.vkCreateBuffer(device->device, &info, NULL, &made->buffer);
     yoke_status status = vulkan_device_result(device, result, "vkCreateBuffer");
@@ -90,12 +90,47 @@ static bool vulkan_memory_fits(const vulkan_probe *probe, VkDeviceSize bytes, ui
            bytes <= probe->memory.memoryHeaps[memory->heapIndex].size;
 }
 
-static yoke_status vulkan_memory_make(backend_device *device, vulkan_memory *made, size_t bytes,
+/* Of the device's own memory, rather what the host cannot see: some drivers keep little of the
+ * other. UINT32_MAX: none. */
+static uint32_t vulkan_memory_device_type(const VkPhysicalDeviceMemoryProperties *memory,
+                                          uint32_t type_bits)
+{
+    uint32_t any = UINT32_MAX;
+    for (uint32_t i = 0; i < memory->memoryTypeCount; i++) {
+        VkMemoryPropertyFlags flags = memory->memoryTypes[i].propertyFlags;
+        if ((type_bits >> i & 1) == 0 || (flags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT) == 0 ||
+            (flags & VK_MEMORY_PROPERTY_PROTECTED_BIT) != 0) {
+            continue;
+        }
+        if (flags == VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT) {
+            return i;
+        }
+        any = any == UINT32_MAX ? i : any;
+    }
+    return any;
+}
+
+static yoke_status vulkan_memory_map(backend_device *device, vulkan_memory *made,
+                                     backend_memory *memory)
+{
+    void *mapped;
+    VkResult result =
+        device->vk.vkMapMemory(device->device, made->memory, 0, VK_WHOLE_SIZE, 0, &mapped);
+    yoke_status status = vulkan_device_result(device, result, "vkMapMemory");
+    if (status == YOKE_OK) {
+        made->skip = -(uintptr_t)mapped & (MEMORY_ALIGN - 1);
+        memory->host = (uint8_t *)mapped + made->skip;
+    }
+    return status;
+}
+
+static yoke_status vulkan_memory_make(backend_device *device, vulkan_memory *made,
+                                      backend_memory_kind kind, size_t bytes,
                                       backend_memory *memory)
 {
+    const VkPhysicalDeviceMemoryProperties *types = &device->probe->memory;
     VkMemoryRequirements needs;
     uint64_t address;
-    void *mapped;
     /* Vulkan promises 64 bytes of alignment for what it maps; the rest is cut off. */
     VkDeviceSize padded = (VkDeviceSize)bytes + MEMORY_ALIGN;
     if (padded < bytes || padded > device->probe->allocation_bytes_max) {
@@ -105,31 +140,24 @@ static yoke_status vulkan_memory_make(backend_device *device, vulkan_memory *mad
     if (status != YOKE_OK) {
         return status;
     }
-    uint32_t type = vulkan_probe_memory_type(&device->probe->memory, needs.memoryTypeBits);
+    uint32_t type = kind == BACKEND_MEMORY_DEVICE
+                        ? vulkan_memory_device_type(types, needs.memoryTypeBits)
+                        : vulkan_probe_memory_type(types, needs.memoryTypeBits);
     if (type == UINT32_MAX) {
         return YOKE_UNSUPPORTED;
     }
     if (!vulkan_memory_fits(device->probe, needs.size, type)) {
         return YOKE_NO_MEMORY;
     }
+    *memory = (backend_memory){.bytes = bytes, .handle = made};
     status = vulkan_memory_bind(device, made, needs.size, type, NULL, &address);
-    if (status != YOKE_OK) {
-        return status;
+    if (status == YOKE_OK && kind == BACKEND_MEMORY_SHARED) {
+        status = vulkan_memory_map(device, made, memory);
+    } else if (status == YOKE_OK) {
+        made->skip = -address & (MEMORY_ALIGN - 1);
     }
-    VkResult result =
-        device->vk.vkMapMemory(device->device, made->memory, 0, VK_WHOLE_SIZE, 0, &mapped);
-    status = vulkan_device_result(device, result, "vkMapMemory");
-    if (status != YOKE_OK) {
-        return status;
-    }
-    uintptr_t skip = -(uintptr_t)mapped & (MEMORY_ALIGN - 1);
-    *memory = (backend_memory){
-        .host = (uint8_t *)mapped + skip,
-        .address = address + skip,
-        .bytes = bytes,
-        .handle = made,
-    };
-    return YOKE_OK;
+    memory->address = status == YOKE_OK ? address + made->skip : 0;
+    return status;
 }
 
 /* -- import ------------------------------------------------------------------------------------ */
@@ -192,7 +220,8 @@ static yoke_status vulkan_memory_keep(backend_device *device, vulkan_memory *mad
     return YOKE_OK;
 }
 
-yoke_status vulkan_memory_alloc(backend_device *device, size_t bytes, backend_memory *memory)
+yoke_status vulkan_memory_alloc(backend_device *device, backend_memory_kind kind, size_t bytes,
+                                backend_memory *memory)
 {
     if (device->is_lost) {
         return YOKE_NO_DEVICE;
@@ -204,7 +233,7 @@ yoke_status vulkan_memory_alloc(backend_device *device, size_t bytes, backend_me
     if (made == NULL) {
         return YOKE_NO_MEMORY;
     }
-    return vulkan_memory_keep(device, made, vulkan_memory_make(device, made, bytes, memory));
+    return vulkan_memory_keep(device, made, vulkan_memory_make(device, made, kind, bytes, memory));
 }
 
 yoke_status vulkan_memory_import(backend_device *device, void *host, size_t bytes,
@@ -241,6 +270,13 @@ void vulkan_memory_release(backend_device *device, backend_memory *memory)
     vulkan_memory_destroy(device, made);
     service_free(&device->instance->host, made, sizeof *made);
     *memory = (backend_memory){0};
+}
+
+VkBuffer vulkan_memory_buffer(backend_place place, VkDeviceSize *offset)
+{
+    const vulkan_memory *made = place.memory->handle;
+    *offset = made->skip + place.offset;
+    return made->buffer;
 }
 
 void vulkan_memory_destroy_all(backend_device *device)

@@ -162,7 +162,7 @@ static bool vulkan_probe_can_import(const vulkan_loader *loader, VkPhysicalDevic
 {
     const VkPhysicalDeviceExternalBufferInfo asked = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO,
-        .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT,
+        .usage = VULKAN_BUFFER_USAGE,
         .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
     };
     VkExternalBufferProperties found = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
@@ -174,21 +174,22 @@ static bool vulkan_probe_can_import(const vulkan_loader *loader, VkPhysicalDevic
 /* -- fitness ----------------------------------------------------------------------------------- */
 
 /* A family of queues that computes, rather one that does not draw; UINT32_MAX: none. */
-static uint32_t vulkan_probe_queue_family(const vulkan_loader *loader, VkPhysicalDevice physical)
+static void vulkan_probe_read_queues(const vulkan_loader *loader, vulkan_probe *probe)
 {
     VkQueueFamilyProperties families[32];
-    uint32_t count = 32, any = UINT32_MAX;
-    loader->vkGetPhysicalDeviceQueueFamilyProperties(physical, &count, families);
-    for (uint32_t i = 0; i < count; i++) {
+    uint32_t count = 32, any = UINT32_MAX, best = UINT32_MAX;
+    loader->vkGetPhysicalDeviceQueueFamilyProperties(probe->physical, &count, families);
+    for (uint32_t i = 0; i < count && best == UINT32_MAX; i++) {
         if ((families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) == 0 || families[i].queueCount == 0) {
             continue;
         }
-        if ((families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT) == 0) {
-            return i;
-        }
         any = any == UINT32_MAX ? i : any;
+        best = (families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT) == 0 ? i : best;
     }
-    return any;
+    probe->queue_family = best != UINT32_MAX ? best : any;
+    if (probe->queue_family != UINT32_MAX) {
+        probe->clock_bits = families[probe->queue_family].timestampValidBits;
+    }
 }
 
 static const char *vulkan_probe_first_lack(const vulkan_probe *probe)
@@ -266,7 +267,8 @@ void vulkan_probe_read(const backend_host *host, const vulkan_loader *loader,
     probe->vendor = properties.vendorID;
     probe->driver_version = properties.driverVersion;
     memcpy(probe->cache_uuid, properties.pipelineCacheUUID, sizeof probe->cache_uuid);
-    probe->queue_family = vulkan_probe_queue_family(loader, physical);
+    probe->clock_tick_ns = properties.limits.timestampPeriod;
+    vulkan_probe_read_queues(loader, probe);
     vulkan_probe_read_12(host, loader, probe);
     const char *lack = vulkan_probe_first_lack(probe);
     info->is_fit = lack == NULL;

@@ -8,6 +8,11 @@
 
 #define VULKAN_CAPABILITIES_MAX 32
 
+/* What every buffer may be used for. */
+#define VULKAN_BUFFER_USAGE                                                                        \
+    (VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT |              \
+     VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT)
+
 /* Linked by vulkan_features_link; not to be copied after that. */
 typedef struct vulkan_features {
     VkPhysicalDeviceFeatures2 core;
@@ -37,6 +42,8 @@ typedef struct vulkan_probe {
     uint32_t capabilities[VULKAN_CAPABILITIES_MAX]; /* of SPIR-V, that a kernel may declare */
     uint32_t num_capabilities;
     uint32_t queue_family;
+    uint32_t clock_bits; /* of the queue's time stamps; 0: it has none */
+    float clock_tick_ns;
     uint32_t local_size_max;
     VkPhysicalDeviceMemoryProperties memory;
     VkDeviceSize allocation_bytes_max;

@@ -6,12 +6,6 @@
 
 #include "device.h"
 
-#define VULKAN_TIMELINE_ROW_MAX 65535u /* workgroups in a row: what every device can do */
-
-/* How many workgroups a dispatch has, x in a row and y rows; yoke.glsl counts them the same way.
- * False: so many items do not fit. Pure. */
-bool vulkan_timeline_plane(uint32_t num_items, uint32_t local_size, uint32_t *x, uint32_t *y);
-
 yoke_status vulkan_timeline_create(backend_device *device);
 void vulkan_timeline_destroy(backend_device *device);
 

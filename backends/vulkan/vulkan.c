@@ -5,8 +5,8 @@
  *   probe     what a device is and whether it is fit       instance    all devices of an instance
  *   device    open and close                               memory      slots' and imported memory
  *   spirv     looks through a module before a driver does  kernel      modules to pipelines
- *   cache     the pipeline cache on disk                   timeline    submit, completed, wait
- *   result    VkResult to yoke_status
+ *   cache     the pipeline cache on disk                   record      batches to commands
+ *   result    VkResult to yoke_status                      timeline    submit, completed, wait
  */
 #include "vulkan.h"
 
@@ -14,6 +14,7 @@
 #include "instance.h"
 #include "kernel.h"
 #include "memory.h"
+#include "record.h"
 #include "timeline.h"
 
 const backend_ops vulkan_ops = {
@@ -29,5 +30,6 @@ const backend_ops vulkan_ops = {
     .release = vulkan_memory_release,
     .submit = vulkan_timeline_submit,
     .completed = vulkan_timeline_completed,
+    .times = vulkan_record_times,
     .wait = vulkan_timeline_wait,
 };

@@ -97,7 +97,8 @@ static yoke_status open_all(const subject *backend, program *p)
     status = ops->open(f.instance, 0, &options, &f.device);
     if (status == YOKE_OK) {
         status = ops->compile(f.device, &fixture_vector, &f.vector);
-        status = status == YOKE_OK ? ops->alloc(f.device, 4096, &memory) : status;
+        status =
+            status == YOKE_OK ? ops->alloc(f.device, BACKEND_MEMORY_SHARED, 4096, &memory) : status;
         assert_int_equal(ops->close(f.device), YOKE_OK);
     }
     ops->close_instance(f.instance);
@@ -133,7 +134,8 @@ static void memory_of_any_size_is_aligned_and_writable(void **state)
     fixture f;
     fixture_open(&f, *state, 1);
     for (int i = 0; i < NUM_SIZES; i++) {
-        assert_int_equal(f.ops->alloc(f.device, sizes[i], &memories[i]), YOKE_OK);
+        assert_int_equal(f.ops->alloc(f.device, BACKEND_MEMORY_SHARED, sizes[i], &memories[i]),
+                         YOKE_OK);
         assert_int_equal((uintptr_t)memories[i].host % 4096, 0);
         assert_int_not_equal(memories[i].address, 0);
         assert_int_equal(memories[i].address % 16, 0);
@@ -158,9 +160,10 @@ static void impossible_sizes_are_refused(void **state)
     backend_memory memory;
     vector v;
     fixture_open(&f, *state, 1);
-    assert_int_equal(f.ops->alloc(f.device, 0, &memory), YOKE_INVALID);
+    assert_int_equal(f.ops->alloc(f.device, BACKEND_MEMORY_SHARED, 0, &memory), YOKE_INVALID);
     for (size_t i = 0; i < sizeof too_large / sizeof too_large[0]; i++) {
-        assert_int_equal(f.ops->alloc(f.device, too_large[i], &memory), YOKE_NO_MEMORY);
+        assert_int_equal(f.ops->alloc(f.device, BACKEND_MEMORY_SHARED, too_large[i], &memory),
+                         YOKE_NO_MEMORY);
     }
     vector_make(&f, &v, 0, ITEMS, false, 0, seed); /* and nothing is the worse for it */
     vector_run(&f, &v);
@@ -322,7 +325,7 @@ static void spans_are_read_where_they_lie(void **state)
     uint64_t value, expected[SPANS_ITEMS] = {0};
     fixture_open(&f, *state, 1);
     assert_int_equal(f.ops->compile(f.device, &fixture_spans, &kernel), YOKE_OK);
-    assert_int_equal(f.ops->alloc(f.device, 1 << 20, &memory), YOKE_OK);
+    assert_int_equal(f.ops->alloc(f.device, BACKEND_MEMORY_SHARED, 1 << 20, &memory), YOKE_OK);
     backend_block *block = memory.host;
     backend_span *spans = (backend_span *)((uint8_t *)memory.host + 256);
     uint64_t *numbers = (uint64_t *)((uint8_t *)memory.host + 16384), at = 0;
@@ -337,8 +340,12 @@ static void spans_are_read_where_they_lie(void **state)
     }
     *block = (backend_block){
         .in = {memory.address + 256}, .out = memory.address + 8192, .num_items = SPANS_ITEMS};
-    backend_batch batch = {
-        .kernel = kernel, .num_items = SPANS_ITEMS, .block = memory.address, .block_host = block};
+    const backend_op op = {.kind = BACKEND_OP_ITEMS, .kernel = kernel};
+    backend_batch batch = {.ops = &op,
+                           .num_ops = 1,
+                           .num_items = SPANS_ITEMS,
+                           .block = memory.address,
+                           .block_host = block};
     assert_int_equal(f.ops->submit(f.device, &batch, 1, &value), YOKE_OK);
     assert_int_equal(f.ops->wait(f.device, value, FIXTURE_WAIT_NS), YOKE_OK);
     assert_memory_equal((uint8_t *)memory.host + 8192, expected, sizeof expected);
@@ -546,7 +553,8 @@ static void a_lost_device_stays_lost_until_it_is_opened_again(void **state)
         assert_int_equal(f.ops->completed(f.device, &value), YOKE_NO_DEVICE);
         assert_int_equal(f.ops->submit(f.device, &batch, 1, &value), YOKE_NO_DEVICE);
         assert_int_equal(f.ops->compile(f.device, &fixture_vector, &kernel), YOKE_NO_DEVICE);
-        assert_int_equal(f.ops->alloc(f.device, 4096, &memory), YOKE_NO_DEVICE);
+        assert_int_equal(f.ops->alloc(f.device, BACKEND_MEMORY_SHARED, 4096, &memory),
+                         YOKE_NO_DEVICE);
         assert_int_equal(f.ops->import(f.device, &f, 4096, &memory), YOKE_NO_DEVICE);
     }
     vector_release(&f, &v);

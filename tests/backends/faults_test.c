@@ -225,7 +225,8 @@ static yoke_status run_all(program *p)
         uint64_t value = 0;
         status = vulkan_ops.compile(f.device, &fixture_vector, &f.vector);
         if (status == YOKE_OK) {
-            status = vulkan_ops.alloc(f.device, vector_bytes(ITEMS), &v.memory);
+            status =
+                vulkan_ops.alloc(f.device, BACKEND_MEMORY_SHARED, vector_bytes(ITEMS), &v.memory);
         }
         if (status == YOKE_OK) {
             vector_lay_out(&v, 0, ITEMS, false, 0, 1);

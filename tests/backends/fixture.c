@@ -239,7 +239,9 @@ void vector_lay_out(vector *v, uint32_t slot, uint32_t num_items, bool own_param
 void vector_make(fixture *f, vector *v, uint32_t slot, uint32_t num_items, bool own_params,
                  uint32_t rounds, uint64_t seed)
 {
-    assert_int_equal(f->ops->alloc(f->device, vector_bytes(num_items), &v->memory), YOKE_OK);
+    assert_int_equal(
+        f->ops->alloc(f->device, BACKEND_MEMORY_SHARED, vector_bytes(num_items), &v->memory),
+        YOKE_OK);
     vector_lay_out(v, slot, num_items, own_params, rounds, seed);
 }
 
@@ -248,10 +250,12 @@ void vector_release(fixture *f, vector *v)
     f->ops->release(f->device, &v->memory);
 }
 
-backend_batch vector_batch(const fixture *f, const vector *v)
+backend_batch vector_batch(fixture *f, const vector *v)
 {
+    f->op = (backend_op){.kind = BACKEND_OP_ITEMS, .kernel = f->vector};
     return (backend_batch){
-        .kernel = f->vector,
+        .ops = &f->op,
+        .num_ops = 1,
         .slot = v->slot,
         .num_items = v->num_items,
         .block = v->memory.address,

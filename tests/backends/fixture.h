@@ -56,6 +56,7 @@ typedef struct fixture {
     uint32_t index; /* of the device: a real one before a software one */
     backend_device *device;
     backend_kernel *vector;
+    backend_op op; /* what a batch of it is */
 } fixture;
 
 /* All of it open, with num_slots slots and the vector kernel; fails the test where it cannot. */
@@ -91,7 +92,7 @@ void vector_make(fixture *f, vector *v, uint32_t slot, uint32_t num_items, bool 
                  uint32_t rounds, uint64_t seed);
 void vector_release(fixture *f, vector *v);
 
-backend_batch vector_batch(const fixture *f, const vector *v);
+backend_batch vector_batch(fixture *f, const vector *v);
 
 /* How many outputs are wrong. */
 uint32_t vector_num_wrong(const vector *v);

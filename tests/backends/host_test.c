@@ -35,9 +35,10 @@ static uint64_t submit(fixture *f, const backend_kernel_desc *desc, uint32_t num
     backend_batch batches[BACKEND_SLOTS_MAX];
     uint64_t value = 0;
     assert_int_equal(f->ops->compile(f->device, desc, &kernel), YOKE_OK);
+    const backend_op op = {.kind = BACKEND_OP_ITEMS, .kernel = kernel};
     for (uint32_t i = 0; i < num_batches; i++) {
-        batches[i] =
-            (backend_batch){.kernel = kernel, .slot = i, .num_items = 1, .block_host = &block};
+        batches[i] = (backend_batch){
+            .ops = &op, .num_ops = 1, .slot = i, .num_items = 1, .block_host = &block};
     }
     assert_int_equal(f->ops->submit(f->device, batches, num_batches, &value), YOKE_OK);
     return value;

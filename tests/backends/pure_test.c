@@ -3,9 +3,9 @@
  * dispatch is laid out, what a VkResult means.
  */
 #include "backends/vulkan/probe.h"
+#include "backends/vulkan/record.h"
 #include "backends/vulkan/result.h"
 #include "backends/vulkan/spirv.h"
-#include "backends/vulkan/timeline.h"
 #include "tests/backends/fixture.h"
 #include "tests/backends/vector.spv.h"
 
@@ -149,7 +149,7 @@ static void a_plane_covers_all_items_and_little_more(void **state)
     };
     for (size_t i = 0; i < sizeof planes / sizeof planes[0]; i++) {
         uint32_t x, y;
-        assert_true(vulkan_timeline_plane(planes[i].num_items, planes[i].local_size, &x, &y));
+        assert_true(vulkan_record_plane(planes[i].num_items, planes[i].local_size, &x, &y));
         assert_int_equal(x, planes[i].x);
         assert_int_equal(y, planes[i].y);
     }
@@ -157,7 +157,7 @@ static void a_plane_covers_all_items_and_little_more(void **state)
     for (int round = 0; round < 100000; round++) {
         uint32_t num_items = 1 + (uint32_t)(fixture_random_next(&random) >> (34 + round % 20));
         uint32_t local_size = 1 + (uint32_t)fixture_random_below(&random, 256), x, y;
-        assert_true(vulkan_timeline_plane(num_items, local_size, &x, &y));
+        assert_true(vulkan_record_plane(num_items, local_size, &x, &y));
         uint64_t covered = (uint64_t)x * y * local_size;
         assert_true(covered >= num_items);
         assert_true(covered - num_items < (uint64_t)local_size * (y + 1));
@@ -170,9 +170,9 @@ static void what_no_plane_holds_is_refused(void **state)
 {
     (void)state;
     uint32_t x, y;
-    assert_false(vulkan_timeline_plane(0, 64, &x, &y));
-    assert_false(vulkan_timeline_plane(UINT32_MAX, 1, &x, &y));  /* more than 65535 rows */
-    assert_false(vulkan_timeline_plane(UINT32_MAX, 64, &x, &y)); /* item numbers would wrap */
+    assert_false(vulkan_record_plane(0, 64, &x, &y));
+    assert_false(vulkan_record_plane(UINT32_MAX, 1, &x, &y));  /* more than 65535 rows */
+    assert_false(vulkan_record_plane(UINT32_MAX, 64, &x, &y)); /* item numbers would wrap */
 }
 
 /* -- memory types ------------------------------------------------------------------------------ */

@@ -160,7 +160,9 @@ static yoke_status parity_run_gpu(parity *p)
     for (uint32_t k = 0; parity_is_input(p->type, k); k++) {
         block->in[k] = p->memory.address + p->in_at[k];
     }
-    backend_batch batch = {.kernel = p->kernel,
+    const backend_op op = {.kind = BACKEND_OP_ITEMS, .kernel = p->kernel};
+    backend_batch batch = {.ops = &op,
+                           .num_ops = 1,
                            .num_items = p->count,
                            .block = p->memory.address,
                            .block_host = block};
@@ -297,7 +299,8 @@ static void parity_run_open(parity *p, uint32_t num_items)
                                 .out_bytes = type->out_bytes};
     memcpy(desc.in_bytes, type->in_bytes, sizeof(desc.in_bytes));
     yoke_status compiled = p->ops->compile(p->device, &desc, &p->kernel);
-    yoke_status allocated = p->ops->alloc(p->device, PARITY_MEMORY_BYTES, &p->memory);
+    yoke_status allocated =
+        p->ops->alloc(p->device, BACKEND_MEMORY_SHARED, PARITY_MEMORY_BYTES, &p->memory);
     if (compiled != YOKE_OK || allocated != YOKE_OK) {
         parity_complain(p, "compile: %s, memory: %s", yoke_status_name(compiled),
                         yoke_status_name(allocated));

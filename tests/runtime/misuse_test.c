@@ -97,7 +97,7 @@ static void what_this_version_cannot_do_is_refused_without_blame(void **state)
     assert_refused(job, YOKE_UNSUPPORTED);
     job = good_job();
     job.resident[2] = (const yoke_resident *)in;
-    assert_refused(job, YOKE_UNSUPPORTED);
+    assert_refused(job, YOKE_INVALID);
     job = good_job();
     job.flags = YOKE_JOB_CPU;
     assert_int_equal(fixture_submit(&f, &job), YOKE_OK);

@@ -4,6 +4,7 @@
  * jobs whose own memory is used in place.
  */
 #include "runtime/batch.h"
+#include "runtime/seal.h"
 
 #include "runtime/type.h"
 #include "tests/unit/testing.h"
@@ -38,9 +39,8 @@ static void make_type(const uint32_t in_bytes[YOKE_INPUTS_MAX], uint32_t out_byt
     memcpy(desc.in_bytes, in_bytes, sizeof desc.in_bytes);
     const char *what;
     assert_int_equal(type_check(&desc, &what), YOKE_OK);
-    static uint32_t kernel;
     type_init(&type, NULL, &desc);
-    type.gpu.spirv = &kernel; /* so that no job is plain */
+    type.num_kernels = 1; /* so that no job is plain */
 }
 
 #define SHAPE(out, params, ...)                                                                    \
@@ -75,6 +75,13 @@ static void begin_job(yoke_job *job, uint64_t item_cost)
     }
     job_begin_submitter(job);
     job_add_first_ticket_submitter(job);
+}
+
+static backend_kernel *const compiled = (backend_kernel *)(void *)&b; /* never looked into */
+
+static void seal(void)
+{
+    assert_null(seal_batch(&b, &compiled, NULL, NULL));
 }
 
 static batch_added add(yoke_job *job)
@@ -132,10 +139,10 @@ static void check_layout(void)
     size_t end = sizeof(backend_block), items = b.max_items;
     size_t params_stride = (type.params_bytes + 7) / 8 * 8;
     for (uint32_t k = 0; k < type.num_inputs; k++) {
-        check_array(b.in_at[k], items * stride_of_input(k), &end);
+        check_array(b.arrays[k].offset, items * stride_of_input(k), &end);
     }
     check_array(b.params_at, items * params_stride, &end);
-    check_array(b.out_at, items * type.out_bytes, &end);
+    check_array(b.arrays[BATCH_OUT].offset, items * type.out_bytes, &end);
     check_array(b.data_at, 0, &end);
     if (type.is_ragged) {
         assert_true(b.data_at <= b.memory.bytes / 2); /* half of the slot is for the data */
@@ -322,7 +329,7 @@ static void check_output(const filled *f, uint32_t first, uint32_t count, bool i
 static void run_batch(void)
 {
     uint32_t at = 0;
-    batch_seal(&b);
+    seal();
     const backend_block *block = b.memory.host;
     assert_int_equal(block->num_items, b.num_items);
     for (uint32_t k = 0; k < type.num_inputs; k++) {
@@ -582,7 +589,7 @@ static void items_share_params_until_they_differ(void **state)
                      .params = i < 2 ? "same!" : "other", .params_bytes = 5);
         begin_job(&job, 1);
         assert_int_equal(add(&job), BATCH_TOOK_ALL);
-        batch_seal(&b);
+        seal();
         const backend_block *block = b.memory.host;
         assert_int_equal(block->params_stride, i < 2 ? 0 : 8);
         const char *params = host_at(block->params, 6 * 8);
@@ -657,16 +664,16 @@ static void a_batch_is_due_when_told(void **state)
 static void a_batch_is_told_to_the_device_by_its_block(void **state)
 {
     (void)state;
-    int made_up;
-    backend_kernel *compiled = (backend_kernel *)(void *)&made_up;
     SHAPE(4, 0, 4);
     begin_batch(65536, TARGET_MAX);
     b.slot = 3;
     yoke_job job = number_job(9, 1);
     assert_int_equal(add(&job), BATCH_TOOK_ALL);
-    batch_seal(&b);
-    backend_batch told = batch_for_device(&b, compiled);
-    assert_ptr_equal(told.kernel, compiled);
+    seal();
+    backend_batch told = seal_for_device(&b);
+    assert_int_equal(told.num_ops, 1);
+    assert_int_equal(told.ops[0].kind, BACKEND_OP_ITEMS);
+    assert_ptr_equal(told.ops[0].kernel, compiled);
     assert_int_equal(told.slot, 3);
     assert_int_equal(told.num_items, 9);
     assert_int_equal(told.block, SLOT_ADDRESS);
@@ -728,7 +735,10 @@ static void free_unused(void *memory)
     region_unmap(&regions, &libc_allocator, r);
 }
 
-enum { PLACE_ITEMS = BATCH_IN_PLACE_BYTES_MIN / 16, PLACE_BYTES = 2 * BATCH_IN_PLACE_BYTES_MIN };
+#define MAPPED_IN 1u
+#define MAPPED_OUT (1u << BATCH_OUT)
+
+enum { PLACE_ITEMS = BATCH_MAP_BYTES_MIN / 16, PLACE_BYTES = 2 * BATCH_MAP_BYTES_MIN };
 
 /* 12 bytes in and 4 out: PLACE_ITEMS of them are just large enough. */
 typedef struct place {
@@ -763,10 +773,10 @@ static void a_large_job_in_yokes_memory_is_used_in_place(void **state)
     place p;
     begin_place(&p, PLACE_ITEMS, 0, 64);
     assert_int_equal(batch_add(&b, &p.job, &regions, &device), BATCH_TOOK_ALL);
-    assert_true(b.in_place);
+    assert_int_equal(b.mapped, MAPPED_IN | MAPPED_OUT);
     assert_true(batch_is_full(&b)); /* it is alone */
     assert_true(batch_is_due(&b, NOW, 1000, false));
-    batch_seal(&b);
+    seal();
     const backend_block *block = b.memory.host;
     assert_int_equal(block->in[0], (uintptr_t)p.in + DEVICE_OFFSET);
     assert_int_equal(block->out, (uintptr_t)p.out + 64 + DEVICE_OFFSET);
@@ -780,12 +790,12 @@ static void a_large_job_in_yokes_memory_is_used_in_place(void **state)
     }
     region *r = region_begin_free(&regions, p.in); /* nobody may unmap it yet */
     assert_false(region_is_unused(&regions, r));
-    batch_close(&b, &regions);
+    batch_close(&b, &regions, &device, true);
     region_let_go(&regions, &device);
     assert_true(region_is_unused(&regions, r));
     region_unmap(&regions, &libc_allocator, r);
     p.in = region_alloc(&regions, &libc_allocator, 1);
-    batch_close(&b, &regions); /* once is enough, twice does no harm */
+    batch_close(&b, &regions, &device, true); /* once is enough, twice does no harm */
     end_place(&p);
 }
 
@@ -798,53 +808,68 @@ static void parts_of_a_job_are_used_in_place_each_where_it_lies(void **state)
         batch_open(&b, &type, PLACE_ITEMS, NOW);
         assert_int_equal(batch_add(&b, &p.job, &regions, &device),
                          n == 0 ? BATCH_TOOK_PART : BATCH_TOOK_ALL);
-        assert_true(b.in_place);
-        batch_seal(&b);
+        assert_int_equal(b.mapped, MAPPED_IN | MAPPED_OUT);
+        seal();
         const backend_block *block = b.memory.host;
         assert_int_equal(block->in[0], (uintptr_t)p.in + DEVICE_OFFSET + n * PLACE_ITEMS * 12);
         assert_int_equal(block->out, (uintptr_t)p.out + DEVICE_OFFSET + n * PLACE_ITEMS * 4);
-        batch_close(&b, &regions);
+        batch_close(&b, &regions, &device, true);
     }
     end_place(&p);
 }
 
-static void check_is_copied(place *p)
+/* Of the job's two buffers those are used in place that `mapped` names; the others are copied. */
+static void check_mapped(place *p, uint32_t mapped)
 {
     static const unsigned char none[PLACE_BYTES];
+    uint32_t num_items = p->job.num_items;
     assert_int_equal(batch_add(&b, &p->job, &regions, &device), BATCH_TOOK_ALL);
-    assert_false(b.in_place);
-    batch_seal(&b);
+    assert_int_equal(b.mapped, mapped);
+    assert_int_equal(batch_is_full(&b), mapped != 0);
+    seal();
     const backend_block *block = b.memory.host;
-    assert_memory_equal(host_at(block->in[0], p->job.num_items * 12), none, p->job.num_items * 12);
-    host_at(block->out, p->job.num_items * 4);
+    if ((mapped & MAPPED_IN) != 0) {
+        assert_int_equal(block->in[0], (uintptr_t)p->job.in[0] + DEVICE_OFFSET);
+    } else {
+        assert_memory_equal(host_at(block->in[0], num_items * 12), none, num_items * 12);
+    }
+    if ((mapped & MAPPED_OUT) != 0) {
+        assert_int_equal(block->out, (uintptr_t)p->job.out + DEVICE_OFFSET);
+    } else {
+        memset(host_at(block->out, num_items * 4), 9, num_items * 4); /* as the device */
+        batch_unpack(&b, &b.claims[b.num_claims - 1], b.num_items - num_items);
+        assert_int_equal(*(const unsigned char *)p->job.out, 9);
+        memset(p->job.out, 0, num_items * 4);
+    }
+    batch_close(&b, &regions, &device, true);
     end_place(p); /* whatever was counted as used meanwhile has been given back */
 }
 
-static void a_job_that_is_small_or_not_aligned_is_copied(void **state)
+static void what_is_not_aligned_is_copied_and_all_of_a_small_job(void **state)
 {
     (void)state;
     place p;
     begin_place(&p, PLACE_ITEMS - 1, 0, 0);
-    check_is_copied(&p);
+    check_mapped(&p, 0);
     begin_place(&p, PLACE_ITEMS, 4, 0);
-    check_is_copied(&p);
+    check_mapped(&p, MAPPED_OUT);
     begin_place(&p, PLACE_ITEMS, 0, 8);
-    check_is_copied(&p);
+    check_mapped(&p, MAPPED_IN);
 }
 
-static void a_job_with_a_buffer_elsewhere_is_copied(void **state)
+static void a_buffer_elsewhere_is_copied(void **state)
 {
     (void)state;
     static unsigned char elsewhere[PLACE_BYTES];
     place p;
     begin_place(&p, PLACE_ITEMS, 0, 0);
     p.job.out = elsewhere;
-    check_is_copied(&p);
+    check_mapped(&p, MAPPED_IN);
     begin_place(&p, PLACE_ITEMS, 0, 0);
     p.job.in[0] = elsewhere;
-    check_is_copied(&p);
-    begin_place(&p, PLACE_ITEMS, 0, PLACE_BYTES - PLACE_ITEMS * 4 + 16); /* its end is outside */
-    check_is_copied(&p);
+    check_mapped(&p, MAPPED_OUT);
+    begin_place(&p, PLACE_ITEMS, 0, PLACE_BYTES - PLACE_ITEMS * 4); /* up to the very end */
+    check_mapped(&p, MAPPED_IN | MAPPED_OUT);
 }
 
 static void a_job_that_the_device_cannot_see_is_copied(void **state)
@@ -853,7 +878,7 @@ static void a_job_that_the_device_cannot_see_is_copied(void **state)
     place p;
     begin_place(&p, PLACE_ITEMS, 0, 0);
     refuses = true;
-    check_is_copied(&p);
+    check_mapped(&p, 0);
 }
 
 static void a_large_job_behind_another_one_is_copied(void **state)
@@ -865,7 +890,7 @@ static void a_large_job_behind_another_one_is_copied(void **state)
     yoke_job one = yoke_job(.type = &type, .in = {zeros}, .out = numbers_out, .num_items = 1);
     begin_job(&one, 1);
     assert_int_equal(batch_add(&b, &one, &regions, &device), BATCH_TOOK_ALL);
-    check_is_copied(&p);
+    check_mapped(&p, 0);
 }
 
 int main(void)
@@ -887,8 +912,8 @@ int main(void)
         cmocka_unit_test(a_batch_is_told_to_the_device_by_its_block),
         cmocka_unit_test(a_large_job_in_yokes_memory_is_used_in_place),
         cmocka_unit_test(parts_of_a_job_are_used_in_place_each_where_it_lies),
-        cmocka_unit_test(a_job_that_is_small_or_not_aligned_is_copied),
-        cmocka_unit_test(a_job_with_a_buffer_elsewhere_is_copied),
+        cmocka_unit_test(what_is_not_aligned_is_copied_and_all_of_a_small_job),
+        cmocka_unit_test(a_buffer_elsewhere_is_copied),
         cmocka_unit_test(a_job_that_the_device_cannot_see_is_copied),
         cmocka_unit_test(a_large_job_behind_another_one_is_copied),
     };

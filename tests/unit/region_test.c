@@ -118,9 +118,11 @@ static bool is_mapped(const void *memory)
 
 static bool use(uint32_t index, const void *memory, size_t bytes, region **used)
 {
-    uint64_t address = 0;
-    bool usable = region_use(&table, &devices[index].device, memory, bytes, &address, used);
-    assert_int_equal(address, usable ? (uintptr_t)memory + DEVICE_OFFSET * (index + 1) : 0);
+    backend_place place;
+    bool usable = region_use(&table, &devices[index].device, memory, bytes, &place, used);
+    if (usable) {
+        assert_int_equal(backend_address(place), (uintptr_t)memory + DEVICE_OFFSET * (index + 1));
+    }
     return usable;
 }
 
@@ -413,13 +415,13 @@ static bool has_done_all(const user *u)
 static void use_a_place(user *u, testing_random *random)
 {
     char *memory = atomic_load(&places[testing_random_below(random, PLACES)]);
-    uint64_t address;
+    backend_place place;
     region *used;
-    if (!region_use(&table, &devices[u->index].device, memory, REGION_BYTES, &address, &used)) {
+    if (!region_use(&table, &devices[u->index].device, memory, REGION_BYTES, &place, &used)) {
         u->num_refused++;
         return;
     }
-    assert_int_equal(address, (uintptr_t)memory + DEVICE_OFFSET * (u->index + 1));
+    assert_int_equal(backend_address(place), (uintptr_t)memory + DEVICE_OFFSET * (u->index + 1));
     for (size_t at = u->index; at < REGION_BYTES; at += 512) {
         memory[at]++;
     }

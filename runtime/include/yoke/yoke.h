@@ -97,6 +97,7 @@ typedef struct yoke_claim {
     uint32_t count;
     const void *params; /* the type's params_bytes bytes; never NULL, zeros if the job had none */
     void *user;         /* the type's */
+    const void *resident[YOKE_INPUTS_MAX]; /* the residents' bytes, in host memory */
 } yoke_claim;
 
 /*
@@ -131,7 +132,7 @@ typedef struct yoke_gpu_kernel {
 #endif
 
 /*
- * Describes a type. An item of the type reads in_bytes[k] bytes from each input k and writes
+ * Describes a type. An item of a map type reads in_bytes[k] bytes from each input k and writes
  * out_bytes bytes.
  */
 typedef struct yoke_type_desc {
@@ -148,6 +149,9 @@ typedef struct yoke_type_desc {
     uint64_t (*cost)(const yoke_job *job);
     void *user;                 /* handed to the kernel in its claim; must outlive the runtime */
     const yoke_gpu_kernel *gpu; /* NULL: the type runs on the CPU only */
+    const struct yoke_program *program; /* yoke/program.h: an item is a whole problem, whose size
+                                         * follows from the params; NULL: a map type */
+    uint32_t num_residents;             /* how many a job names: resident[0] and so on; 0: none */
 } yoke_type_desc;
 #ifndef __cplusplus
 #define yoke_type_desc(...)                                                                        \
@@ -231,7 +235,7 @@ struct yoke_job {
     uint64_t cost;               /* 0: the type computes it */
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; looked at whenever items are claimed; 0: none */
 
-    const yoke_resident *resident[YOKE_INPUTS_MAX]; /* device constants: NULL in this version */
+    const yoke_resident *resident[YOKE_INPUTS_MAX]; /* the type's num_residents, then NULL */
     yoke_trace_id trace;
     uint64_t reserved[10]; /* the runtime's; zero before the first submit */
 };
@@ -386,6 +390,23 @@ void *yoke_alloc(yoke_runtime *rt, size_t bytes);
  */
 void yoke_free(yoke_runtime *rt, void *memory);
 
+/*
+ * Makes a resident: a constant that jobs read besides their inputs, such as a table or the points
+ * of an MSM. Its bytes are copied; a device gets a copy into its own memory with the first batch
+ * that needs it, and again should the device be lost and come back. CPU kernels read the host's.
+ *   Owns:     the resident is the caller's, until yoke_resident_free; data may go at once.
+ *   Fails:    YOKE_INVALID: no data, or no bytes. YOKE_NO_MEMORY.
+ */
+yoke_status yoke_resident_create(yoke_runtime *rt, const void *data, size_t bytes,
+                                 yoke_resident **resident);
+
+/*
+ * Gives it back; *resident becomes NULL. Does nothing if resident or *resident is NULL.
+ *   Threads:  not from a worker; before yoke_destroy.
+ *   Blocks:   until no device has it any more. Its jobs must have settled.
+ */
+void yoke_resident_free(yoke_runtime *rt, yoke_resident **resident);
+
 /* ---------------------------------------------------------------------------------------------
  * Submit, wait, cancel
  */
@@ -402,8 +423,7 @@ void yoke_free(yoke_runtime *rt, void *memory);
  *             the array twice, or more than one of done, group and YOKE_JOB_REAP is set.
  *             YOKE_BUSY: no room for all of them. YOKE_NO_DEVICE: YOKE_JOB_GPU, and no device
  *             is ready for that type.
- *             YOKE_UNSUPPORTED: a field this version has no use for is set (residents of a job
- *             of one item on a type without a GPU kernel: in checked builds only).
+ *             YOKE_UNSUPPORTED: a flag that this version does not know.
  *             YOKE_CANCELED: the runtime is being destroyed.
  */
 yoke_status yoke_submit(yoke_runtime *rt, yoke_job *const *jobs, size_t num_jobs);
@@ -471,6 +491,8 @@ size_t yoke_reap(yoke_runtime *rt, yoke_job **jobs, size_t max_jobs);
     X(batches, "batches that GPUs ran")                                                            \
     X(batches_failed, "batches that a GPU failed, whose items the CPU then ran")                   \
     X(batches_in_place, "batches that used the job's own memory, without a copy")                  \
+    X(batches_staged, "batches that a GPU ran on copies in its own memory")                        \
+    X(gpu_busy_ns, "nanoseconds that GPUs took for batches, of all GPUs that can tell")            \
     X(tickets_stolen, "tickets a worker took from another worker's deque")                         \
     X(tickets_shared, "extra tickets pushed for hungry workers")                                   \
     X(parks, "times a worker went to sleep")                                                       \
