@@ -55,6 +55,10 @@ typedef struct backend_info {
 typedef struct backend_open_options {
     uint32_t num_slots;    /* batches in flight, 1 to BACKEND_SLOTS_MAX */
     const char *cache_dir; /* where pipelines may be stored; NULL: nowhere */
+    /* Of the device's own memory: at most so many bytes are taken; 0: as the driver's budget says.
+     * Not exclusive: others use the device too, and are left half of what is free. */
+    uint64_t memory_bytes_max;
+    bool is_exclusive;
 } backend_open_options;
 
 typedef enum backend_memory_kind {
@@ -183,6 +187,8 @@ typedef struct backend_ops {
     yoke_status (*import)(backend_device *device, void *host, size_t bytes, backend_memory *memory);
     /* Gives back either; no batch in flight uses it. */
     void (*release)(backend_device *device, backend_memory *memory);
+    /* How many bytes of its own memory are taken. */
+    uint64_t (*taken)(const backend_device *device);
 
     /* Submits batches in one call of the API, all or none; *value is the last one's, the others
      * have those before it. Does not wait for the device. YOKE_INVALID: no batch, more than there

@@ -65,27 +65,10 @@ static bool devices_cmd_find(const devices_cmd_options *o, devices_cmd_list *lis
     return true;
 }
 
-static void devices_cmd_print(const devices_cmd_list *list)
+/* What the policy's gpu.devices counts: the fit ones, in the order in which they were found. */
+static bool devices_cmd_has_index(const yoke_device *device)
 {
-    for (size_t i = 0; i < list->num; i++) {
-        const yoke_device *d = &list->devices[i];
-        printf("%s: %s", d->backend, yoke_device_state_text(d->state));
-        if (d->why[0] != '\0') {
-            printf(": %s", d->why);
-        }
-        printf("\n");
-        if (d->name[0] != '\0') {
-            printf("  name    %s\n  driver  %s\n  memory  %llu MiB\n", d->name, d->driver,
-                   (unsigned long long)(d->memory_bytes >> 20));
-        }
-    }
-    const char *end = list->workers == 1 ? "" : "s";
-    if (list->num_ready == 0) {
-        printf("no GPU is used: the CPU does everything, with %u worker%s\n", list->workers, end);
-    } else {
-        printf("%zu device%s ready, beside the CPU with %u worker%s\n", list->num_ready,
-               list->num_ready == 1 ? "" : "s", list->workers, end);
-    }
+    return device->state != YOKE_DEVICE_UNFIT;
 }
 
 static void devices_cmd_uuid(const yoke_device *device, char text[37])
@@ -102,6 +85,41 @@ static void devices_cmd_uuid(const yoke_device *device, char text[37])
     }
 }
 
+static void devices_cmd_print_one(const yoke_device *d, unsigned index)
+{
+    char uuid[37];
+    printf("%s: %s", d->backend, yoke_device_state_text(d->state));
+    if (d->why[0] != '\0') {
+        printf(": %s", d->why);
+    }
+    printf("\n");
+    if (d->name[0] == '\0') {
+        return;
+    }
+    devices_cmd_uuid(d, uuid);
+    if (devices_cmd_has_index(d)) {
+        printf("  index   %u\n", index);
+    }
+    printf("  name    %s\n  uuid    %s\n  driver  %s\n  memory  %llu MiB\n", d->name, uuid,
+           d->driver, (unsigned long long)(d->memory_bytes >> 20));
+}
+
+static void devices_cmd_print(const devices_cmd_list *list)
+{
+    unsigned index = 0;
+    for (size_t i = 0; i < list->num; i++) {
+        devices_cmd_print_one(&list->devices[i], index);
+        index += devices_cmd_has_index(&list->devices[i]);
+    }
+    const char *end = list->workers == 1 ? "" : "s";
+    if (list->num_ready == 0) {
+        printf("no GPU is used: the CPU does everything, with %u worker%s\n", list->workers, end);
+    } else {
+        printf("%zu device%s ready, beside the CPU with %u worker%s\n", list->num_ready,
+               list->num_ready == 1 ? "" : "s", list->workers, end);
+    }
+}
+
 /* What a driver calls itself need not be UTF-8, as JSON's strings must: then it is left out. */
 static json_t *devices_cmd_text(const char *text)
 {
@@ -112,14 +130,17 @@ static json_t *devices_cmd_text(const char *text)
 static bool devices_cmd_print_json(const devices_cmd_list *list)
 {
     json_t *devices = json_array();
+    json_int_t num_fit = 0;
     for (size_t i = 0; i < list->num; i++) {
         const yoke_device *d = &list->devices[i];
         char uuid[37];
         devices_cmd_uuid(d, uuid);
+        json_t *index = devices_cmd_has_index(d) ? json_integer(num_fit++) : json_null();
         json_array_append_new(
-            devices, json_pack("{s:s, s:o, s:o, s:s, s:I, s:s, s:o}", "backend", d->backend, "name",
-                               devices_cmd_text(d->name), "driver", devices_cmd_text(d->driver),
-                               "uuid", uuid, "memory_bytes", (json_int_t)d->memory_bytes, "state",
+            devices, json_pack("{s:s, s:o, s:o, s:o, s:s, s:I, s:s, s:o}", "backend", d->backend,
+                               "index", index, "name", devices_cmd_text(d->name), "driver",
+                               devices_cmd_text(d->driver), "uuid", uuid, "memory_bytes",
+                               (json_int_t)d->memory_bytes, "state",
                                yoke_device_state_text(d->state), "why", devices_cmd_text(d->why)));
     }
     json_t *root = json_pack("{s:o, s:I, s:I}", "devices", devices, "ready",
@@ -161,6 +182,7 @@ const cli_command devices_command = {
     .details = "  --policy FILE  a policy file, for the runtime\n"
                "  --json         print one JSON object\n"
                "\n"
-               "Waits until every device is open and has compiled all kernels, or is given up.\n",
+               "Waits until every device is open and has compiled all kernels, or is given up.\n"
+               "The policy's gpu.devices takes the index, the uuid, or a piece of the name.\n",
     .run = devices_cmd,
 };

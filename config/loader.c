@@ -40,6 +40,7 @@ static const cyaml_strval_t loader_routing_mode_words[] = {POLICY_ROUTING_MODE_M
     CYAML_FIELD_BOOL(#name, CYAML_FLAG_OPTIONAL, yoke_policy, section.name)
 #define LOADER_FIELD_TEXT(section, name)                                                           \
     CYAML_FIELD_STRING(#name, CYAML_FLAG_OPTIONAL, yoke_policy, section.name, 0)
+#define LOADER_FIELD_LIST(section, name) LOADER_FIELD_TEXT(section, name)
 #define LOADER_FIELD_ENUM(section, name)                                                           \
     CYAML_FIELD_ENUM(#name, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, yoke_policy, section.name,    \
                      loader_##section##_##name##_words,                                            \

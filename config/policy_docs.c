@@ -22,6 +22,7 @@ static void docs_print_value(const yoke_policy *policy, const policy_key *key)
         printf("%s", key->words[policy_number(policy, key)]);
         break;
     case POLICY_TEXT:
+    case POLICY_LIST:
         printf("\"%s\"", policy_text(policy, key));
         break;
     default:
@@ -42,6 +43,9 @@ static void docs_print_range(const policy_key *key)
         break;
     case POLICY_TEXT:
         printf("at most %" PRIu64 " bytes", key->max);
+        break;
+    case POLICY_LIST:
+        printf("names separated by commas, at most %" PRIu64 " bytes", key->max);
         break;
     default:
         printf("%" PRIu64 " to %" PRIu64, key->min, key->max);
@@ -115,6 +119,7 @@ static const char docs_opening[] =
     "- Names not listed here are errors, and so is a name given twice.\n"
     "- Numbers are decimal digits, nothing else; booleans are `true` and `false`. Text that YAML "
     "reads as null, a boolean or a number (`no`, `12`, `~`) has to stand in quotes.\n"
+    "- Several names are one text with commas, not a YAML list: `devices: \"0,radeon\"`.\n"
     "- The first thing that is wrong is told in one line, `FILE:LINE: section.key: what`, and "
     "nothing changes.\n"
     "- *Cost* is how much a job weighs, in the unit of its type: items, or bytes for types with "

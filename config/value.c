@@ -72,6 +72,7 @@ static bool value_is_good(const policy_key *key, const value_scalar *value)
     case POLICY_ENUM:
         return value_is_word(key, value);
     case POLICY_TEXT:
+    case POLICY_LIST:
         return policy_text_is_good(key, value->text, value->bytes) &&
                !(value->is_plain && value_needs_quotes(value));
     default:
@@ -102,7 +103,11 @@ bool value_check(const policy_key *key, const value_scalar *value, char *why, si
     const char *mark = value->is_plain ? "" : "\"";
     if (value->is_plain && value->bytes == 0) {
         snprintf(why, why_bytes, "must be %s, not empty", allowed);
-    } else if (key->kind == POLICY_TEXT && value->bytes <= key->max && value->is_plain) {
+    } else if (key->kind == POLICY_LIST && value->bytes <= key->max &&
+               !policy_list_is_good(value->text)) {
+        snprintf(why, why_bytes, "an empty name in %s%.*s%s%s; a comma stands between two names",
+                 mark, value_shown_bytes(value->text, value->bytes), value->text, more, mark);
+    } else if (policy_is_text(key) && value->bytes <= key->max && value->is_plain) {
         snprintf(why, why_bytes, "must be text: %.*s%s has to stand in quotes",
                  value_shown_bytes(value->text, value->bytes), value->text, more);
     } else {

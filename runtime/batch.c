@@ -12,6 +12,8 @@
 #define BATCH_ALIGN 64
 #define BATCH_SPAN_ALIGN 8
 #define BATCH_ITEM_ALIGN 16 /* what kernels may rely on for the first item of an array */
+#define BATCH_GAPS (sizeof(backend_block) + (YOKE_INPUTS_MAX + 3) * BATCH_ALIGN)
+#define BATCH_PAGE 4096
 #define BATCH_SCRATCH_BYTES (UINT64_C(64) << 20) /* for more than one item */
 
 static size_t batch_align(size_t bytes, size_t align)
@@ -31,21 +33,28 @@ static size_t batch_params_stride(const yoke_type *type)
     return batch_align(type->params_bytes, 8);
 }
 
-/* How many items the arrays that are not mapped have room for. */
-static uint32_t batch_room_for(const yoke_type *type, const uint64_t stride[BATCH_ARRAYS],
-                               uint32_t mapped, size_t bytes)
+/* What an item takes in the arrays that are not mapped, and of the params. */
+static uint64_t batch_item_bytes(const yoke_type *type, const uint64_t stride[BATCH_ARRAYS],
+                                 uint32_t mapped)
 {
-    size_t room = type->is_ragged ? bytes / 2 : bytes; /* the other half is for the data */
-    size_t gaps = sizeof(backend_block) + (YOKE_INPUTS_MAX + 3) * BATCH_ALIGN;
     uint64_t item = batch_params_stride(type);
     for (uint32_t k = 0; k < BATCH_ARRAYS; k++) {
         uint64_t more = (mapped >> k & 1) != 0 ? 0 : stride[k];
         item = more > UINT64_MAX - item ? UINT64_MAX : item + more;
     }
-    if (room < gaps) {
+    return item;
+}
+
+/* How many items the arrays that are not mapped have room for. */
+static uint32_t batch_room_for(const yoke_type *type, const uint64_t stride[BATCH_ARRAYS],
+                               uint32_t mapped, size_t bytes)
+{
+    size_t room = type->is_ragged ? bytes / 2 : bytes; /* the other half is for the data */
+    uint64_t item = batch_item_bytes(type, stride, mapped);
+    if (room < BATCH_GAPS) {
         return 0;
     }
-    return item == 0 ? UINT32_MAX : (uint32_t)batch_min((room - gaps) / item, UINT32_MAX);
+    return item == 0 ? UINT32_MAX : (uint32_t)batch_min((room - BATCH_GAPS) / item, UINT32_MAX);
 }
 
 static void batch_strides(const yoke_plan *plan, uint64_t stride[BATCH_ARRAYS])
@@ -104,6 +113,7 @@ void batch_open(batch *b, const yoke_type *type, uint64_t target_cost, uint64_t 
     b->is_closed = false;
     b->is_staged = false;
     b->is_run = false;
+    b->is_trial = false;
     b->num_used = 0;
     b->copied = 0;
     if (type->program.plan == NULL) {
@@ -122,8 +132,9 @@ static char *batch_at(const batch *b, size_t offset)
 
 bool batch_is_full(const batch *b)
 {
-    return (b->mapped != 0 && b->num_items > 0) || b->is_closed || b->cost >= b->target_cost ||
-           b->num_items == b->max_items || b->num_claims == BATCH_CLAIMS_MAX;
+    bool has_room = b->num_items == 0 || (b->mapped == 0 && b->num_items < b->max_items);
+    return !has_room || b->is_closed || b->cost >= b->target_cost ||
+           b->num_claims == BATCH_CLAIMS_MAX;
 }
 
 bool batch_is_due(const batch *b, uint64_t now_ns, uint64_t wait_ns_max, bool device_is_idle)
@@ -272,6 +283,8 @@ static void batch_pack_spans(batch *b, uint32_t k, const yoke_span *spans, uint3
 
 static void batch_pack_inputs(batch *b, const yoke_job *job, uint32_t first, uint32_t count)
 {
+    batch_copy copies[YOKE_INPUTS_MAX];
+    uint32_t num_copies = 0;
     for (uint32_t k = 0; k < YOKE_INPUTS_MAX; k++) {
         size_t stride = b->stride[k];
         if (stride == 0 || (b->mapped >> k & 1) != 0) {
@@ -280,10 +293,12 @@ static void batch_pack_inputs(batch *b, const yoke_job *job, uint32_t first, uin
         if (b->type->in_bytes[k] == YOKE_RAGGED) {
             batch_pack_spans(b, k, (const yoke_span *)job->in[k] + first, count);
         } else {
-            memcpy(batch_item(b, k, b->num_items), (const char *)job->in[k] + first * stride,
-                   count * stride);
+            copies[num_copies++] =
+                (batch_copy){batch_item(b, k, b->num_items),
+                             (const char *)job->in[k] + first * stride, count * stride};
         }
     }
+    b->copy(b->copy_context, copies, num_copies);
 }
 
 /* The first job's params serve all; when another's differ, each item gets its own. */
@@ -327,6 +342,30 @@ static batch_added batch_no_room(batch *b)
     return b->num_items == 0 ? BATCH_TOO_LARGE : BATCH_TOOK_PART;
 }
 
+bool batch_set_bytes(batch *b, const region_device *device, uint64_t bytes)
+{
+    backend_memory memory;
+    if (device->ops->alloc(device->device, BACKEND_MEMORY_SHARED, bytes, &memory) != YOKE_OK) {
+        return false;
+    }
+    device->ops->release(device->device, &b->memory);
+    b->memory = memory;
+    return true;
+}
+
+/* A problem that does not fit into the slot's memory gets more for itself, within bounds. */
+static void batch_make_room(batch *b, const region_device *device)
+{
+    uint64_t item = batch_item_bytes(b->type, b->stride, b->mapped);
+    if (b->num_items > 0 || b->max_items > 0 || device == NULL || item > b->bytes_max) {
+        return;
+    }
+    uint64_t bytes = (BATCH_GAPS + item + BATCH_PAGE - 1) / BATCH_PAGE * BATCH_PAGE;
+    if (bytes <= b->bytes_max && batch_set_bytes(b, device, bytes)) {
+        batch_lay_out(b);
+    }
+}
+
 /* How many items from `first` on a batch takes that is not full. */
 static uint32_t batch_take(batch *b, yoke_job *job, uint32_t first, region_table *regions,
                            const region_device *device)
@@ -334,8 +373,11 @@ static uint32_t batch_take(batch *b, yoke_job *job, uint32_t first, region_table
     if (regions != NULL) {
         batch_map(b, job, first, regions, device);
     }
-    uint32_t room = batch_room(b, job, first);
-    return b->type->program.plan != NULL ? batch_room_in_scratch(b, device, room) : room;
+    if (b->type->program.plan == NULL) {
+        return batch_room(b, job, first);
+    }
+    batch_make_room(b, device);
+    return batch_room_in_scratch(b, device, batch_room(b, job, first));
 }
 
 /* Claims from a job of several items; what another engine took meanwhile is not ours. */
@@ -431,7 +473,8 @@ void batch_unpack(const batch *b, const batch_claim *claim, uint32_t at)
 {
     size_t stride = b->stride[BATCH_OUT];
     if (stride > 0 && (b->mapped >> BATCH_OUT & 1) == 0) {
-        memcpy((char *)claim->job->out + claim->first * stride, batch_item(b, BATCH_OUT, at),
-               claim->count * stride);
+        const batch_copy copy = {(char *)claim->job->out + claim->first * stride,
+                                 batch_item(b, BATCH_OUT, at), claim->count * stride};
+        b->copy(b->copy_context, &copy, 1);
     }
 }

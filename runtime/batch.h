@@ -39,8 +39,20 @@ typedef struct batch_claim {
     uint32_t first, count;
 } batch_claim;
 
+typedef struct batch_copy {
+    void *to;
+    const void *from;
+    size_t bytes;
+} batch_copy;
+
+/* Makes the copies, which do not overlap. */
+typedef void (*batch_copier)(void *context, const batch_copy *copies, uint32_t num_copies);
+
 typedef struct batch {
+    batch_copier copy; /* set before the batch is used for the first time */
+    void *copy_context;
     backend_memory memory; /* the slot's */
+    uint64_t bytes_max;    /* what it may grow to for a program's one large problem */
     scratch scratch;       /* the slot's */
     uint32_t slot;
     _Atomic bool is_free; /* the submitter may open it */
@@ -53,16 +65,19 @@ typedef struct batch {
     uint64_t
         min_cost; /* 0, or what an idle device is not worth waking for: the submitter's to set */
     uint64_t opened_ns;
-    uint32_t quiet_looks;               /* since something joined */
-    uint64_t value;                     /* on the device's timeline, once submitted */
+    uint32_t quiet_looks; /* since something joined */
+    uint64_t value;       /* on the device's timeline, once submitted */
+    uint64_t submitted_ns;
     uint64_t stride[BATCH_ARRAYS];      /* bytes of an item; 0: there is no such array */
     backend_place arrays[BATCH_ARRAYS]; /* where each begins */
     uint32_t mapped;                    /* a bit for each array that is the job's own memory */
     size_t params_at, data_at;          /* offsets in the slot's memory */
     size_t data_used;
-    bool is_closed; /* the next item does not fit */
-    bool is_staged; /* of a map type: the submitter's to set */
-    bool is_run;    /* by the device: the workers have to finish it */
+    bool is_closed;         /* the next item does not fit */
+    bool is_staged;         /* of a map type: the submitter's to set */
+    bool is_run;            /* by the device: the workers have to finish it */
+    bool is_trial;          /* it has no claims (trial.h) */
+    uint32_t trial_differs; /* what a trial has come to: the first item that differs */
     const yoke_resident *residents[YOKE_INPUTS_MAX]; /* the first job's; all have the same */
     uint32_t copied;            /* a bit for each resident that the batch copies to the device */
     region *used[BATCH_ARRAYS]; /* of mapped arrays */
@@ -78,6 +93,9 @@ uint32_t batch_capacity(const yoke_type *type, size_t bytes);
 /* A free batch becomes an open one, with nothing in it. It takes items until their cost reaches
  * target_cost. */
 void batch_open(batch *b, const yoke_type *type, uint64_t target_cost, uint64_t now_ns);
+
+/* Gives a free batch's slot another memory, of so many bytes. False: the one it has stays. */
+bool batch_set_bytes(batch *b, const region_device *device, uint64_t bytes);
 
 typedef enum batch_added {
     BATCH_TOOK_ALL,  /* the job has nothing left to claim */

@@ -3,6 +3,8 @@
  */
 #include "check.h"
 
+#include <string.h>
+
 #include "job.h"
 #include "resident.h"
 
@@ -106,7 +108,11 @@ static const char *check_program(const yoke_job *job, uint64_t *cost)
 {
     yoke_plan plan;
     check_range in, out;
-    if (!type_plan(job->type, job->params, &plan)) {
+    _Alignas(uint64_t) unsigned char params[YOKE_PARAMS_BYTES_MAX] = {0}; /* the caller's may lie */
+    if (job->params_bytes > 0) {                                          /* anywhere */
+        memcpy(params, job->params, job->params_bytes);
+    }
+    if (!type_plan(job->type, params, &plan)) {
         return "params that the type's plan refuses";
     }
     if (plan.out_bytes > 0 && job->out == NULL) {

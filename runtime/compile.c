@@ -1,11 +1,15 @@
 /*
  * A device serves a type once all of its kernels are compiled, which may take the driver some
  * hundred milliseconds; the submitter does nothing else meanwhile, and the CPU serves the type.
- * What a device cannot run stays with the CPU, and the log says why.
+ * What a device cannot run stays with the CPU, and the log says why. Between compiling and serving
+ * comes a trial (trial.h), one at a time: the submitter goes on meanwhile.
  */
 #include "compile.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "trial.h"
 
 static yoke_status compile_kernel(submitter *s, const yoke_type *type, uint32_t index,
                                   backend_kernel **kernel)
@@ -26,6 +30,7 @@ static yoke_status compile_kernel(submitter *s, const yoke_type *type, uint32_t 
     return s->device.ops->compile(s->device.device, &desc, kernel);
 }
 
+/* The type's kernels, not serving yet. */
 static yoke_status compile_type(submitter *s, yoke_type *type)
 {
     bool fits = type->program.plan != NULL || batch_capacity(type, s->slots[0].memory.bytes) > 0;
@@ -40,33 +45,89 @@ static yoke_status compile_type(submitter *s, yoke_type *type)
         return status;
     }
     s->kernels[type->index] = kernels;
-    atomic_fetch_add_explicit(&type->num_serving, 1, memory_order_seq_cst);
     return YOKE_OK;
 }
 
-bool compile_new_types(submitter *s)
+/* The type has had its turn. why: what stands against serving it; NULL: nothing. */
+static void compile_finish(submitter *s, yoke_type *type, const char *why)
 {
     yoke_runtime *rt = s->rt;
-    uint32_t num_types = atomic_load_explicit(&rt->num_types, memory_order_acquire);
-    uint32_t i = atomic_load_explicit(&s->num_compiled, memory_order_relaxed);
-    if (i == num_types) {
+    if (why != NULL) {
+        runtime_log(rt, YOKE_LOG_WARNING, "%s cannot run type %s: %s; the CPU does", s->info.name,
+                    type->name, why);
+        compile_forget(s, type);
+    } else if (s->kernels[type->index] != NULL) {
+        atomic_fetch_add_explicit(&type->num_serving, 1, memory_order_seq_cst);
+    }
+    atomic_fetch_add(&s->num_compiled, 1);
+    waiters_wake(&rt->waiters, &rt->devices_found);
+}
+
+/* A trial that has come back from the worker. */
+static void compile_finish_trial(submitter *s)
+{
+    char why[64];
+    batch *b = s->trial;
+    yoke_type *type = (yoke_type *)(uintptr_t)b->type;
+    bool differs = b->trial_differs < TRIAL_ITEMS;
+    snprintf(why, sizeof why, "it differs from the CPU kernel on made-up item %u",
+             (unsigned)b->trial_differs);
+    s->trial = NULL;
+    compile_finish(s, type, differs ? why : NULL);
+}
+
+/* Compiles a type and, if there is something to try, makes the trial, which is to be sent. False:
+ * no slot is free for it now. */
+static bool compile_begin(submitter *s, yoke_type *type, batch *slot)
+{
+    yoke_status status = YOKE_OK;
+    if (slot == NULL) {
         return false;
     }
-    for (; i < num_types; i++) {
-        yoke_type *type = atomic_load_explicit(&rt->types[i], memory_order_acquire);
-        yoke_status status = type_has_gpu(type) ? compile_type(s, type) : YOKE_OK;
-        if (status != YOKE_OK) {
-            runtime_log(rt, YOKE_LOG_WARNING, "%s cannot run type %s: %s; the CPU does",
-                        s->info.name, type->name, yoke_status_text(status));
-        }
-        atomic_store(&s->num_compiled, i + 1);
-        waiters_wake(&rt->waiters, &rt->devices_found);
+    if (type_has_gpu(type)) {
+        status = compile_type(s, type);
     }
+    if (status == YOKE_OK && s->kernels[type->index] != NULL && trial_begin(slot, type)) {
+        atomic_store_explicit(&slot->is_free, false, memory_order_relaxed);
+        s->trial = slot;
+        return true;
+    }
+    compile_finish(s, type, status != YOKE_OK ? yoke_status_text(status) : NULL);
     return true;
+}
+
+batch *compile_new_types(submitter *s, batch *slot, bool *any)
+{
+    yoke_runtime *rt = s->rt;
+    uint32_t num_types = atomic_load_explicit(&rt->num_types, memory_order_acquire), i;
+    if (s->trial != NULL) {
+        if (!atomic_load_explicit(&s->trial->is_free, memory_order_acquire)) {
+            return NULL;
+        }
+        compile_finish_trial(s);
+        *any = true;
+    }
+    while ((i = atomic_load_explicit(&s->num_compiled, memory_order_relaxed)) < num_types &&
+           s->trial == NULL && !runtime_is_stopping(rt)) {
+        if (!compile_begin(s, atomic_load_explicit(&rt->types[i], memory_order_acquire), slot)) {
+            return NULL;
+        }
+        *any = true;
+    }
+    return s->trial;
+}
+
+void compile_trial_failed(submitter *s)
+{
+    yoke_type *type = (yoke_type *)(uintptr_t)s->trial->type;
+    s->trial = NULL;
+    compile_finish(s, type, "the device refused a trial of it");
 }
 
 void compile_forget(submitter *s, yoke_type *type)
 {
-    runtime_free(s->rt, s->kernels[type->index], type->num_kernels * sizeof(backend_kernel *));
-    s->kernels[type->index] = NULL;
+    if (s->kernels[type->index] != NULL) {
+        runtime_free(s->rt, s->kernels[type->index], type->num_kernels * sizeof(backend_kernel *));
+        s->kernels[type->index] = NULL;
+    }
 }

@@ -2,6 +2,9 @@
  * Devices first, then windows. While jobs come, a window is folded every second; after a window
  * without any, the controller sleeps without a time-out until the next submit.
  *
+ * To look for devices is the driver's work and takes it up to a second; once destroy has begun, the
+ * call that is running is the last, and no submitter is started.
+ *
  * Ordering ledger
  *   K1  a submit against falling asleep
  *       controller: store controller_sleeps (seq_cst), fence (seq_cst), load the number of jobs
@@ -14,9 +17,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "choose.h"
 #include "submitter.h"
 
 #define CONTROLLER_WINDOW_NS 1000000000
+#define CONTROLLER_FOUND_BYTES 160 /* of a line that lists devices */
 
 /* -- devices --------------------------------------------------------------------------------- */
 
@@ -50,9 +55,44 @@ static void controller_publish(yoke_runtime *rt, submitter *s)
     pthread_mutex_unlock(&rt->devices_lock);
 }
 
-static const char *controller_why_unused(yoke_runtime *rt, const backend_info *info)
+/* What a name of the policy's gpu.devices is compared with. Unfit devices have no index. */
+static choose_device controller_as_chosen(const yoke_device *info, uint32_t index)
 {
-    return info->is_cpu && !rt->policy.gpu.software
+    return (choose_device){.name = info->name, .uuid = info->uuid, .index = index};
+}
+
+/* The next fit device from place *at of the table, which moves on; NULL: there is no more. Only the
+ * controller writes what it reads, but for the state: that becomes UNFIT by the controller alone.
+ */
+static const yoke_device *controller_next_fit(yoke_runtime *rt, uint32_t *at)
+{
+    const yoke_device *found = NULL;
+    pthread_mutex_lock(&rt->devices_lock);
+    while (*at < rt->num_devices && found == NULL) {
+        const yoke_device *info = &rt->submitters[(*at)++]->info;
+        found = info->state != YOKE_DEVICE_UNFIT ? info : NULL;
+    }
+    pthread_mutex_unlock(&rt->devices_lock);
+    return found;
+}
+
+static uint32_t controller_num_fit(yoke_runtime *rt)
+{
+    uint32_t count = 0;
+    for (uint32_t at = 0; controller_next_fit(rt, &at) != NULL;) {
+        count++;
+    }
+    return count;
+}
+
+static const char *controller_why_unused(yoke_runtime *rt, const backend_info *found,
+                                         const choose_device *device)
+{
+    const char *list = rt->policy.gpu.devices;
+    if (list[0] != '\0') {
+        return choose_names(list, device) ? NULL : "the policy's gpu.devices does not name it";
+    }
+    return found->is_cpu && !rt->policy.gpu.software
                ? "a software device, and the policy's gpu.software is false"
                : NULL;
 }
@@ -74,6 +114,7 @@ static void controller_add_device(yoke_runtime *rt, const backend_ops *ops,
                                   backend_instance *instance, uint32_t index)
 {
     backend_info info;
+    uint32_t num_fit = controller_num_fit(rt);
     submitter *s = controller_add(rt, ops);
     if (s == NULL) {
         return;
@@ -86,39 +127,91 @@ static void controller_add_device(yoke_runtime *rt, const backend_ops *ops,
     memcpy(s->info.uuid, info.uuid, sizeof s->info.uuid);
     s->info.memory_bytes = info.memory_bytes;
     controller_publish(rt, s);
-    const char *why = controller_why_unused(rt, &info);
+    choose_device device = controller_as_chosen(&s->info, num_fit);
+    const char *why = controller_why_unused(rt, &info, &device);
     if (!info.is_fit) {
         submitter_set_state(s, YOKE_DEVICE_UNFIT, info.why_not);
     } else if (why != NULL) {
         submitter_set_state(s, YOKE_DEVICE_UNUSED, why);
-    } else {
+    } else if (!runtime_is_stopping(rt)) {
         controller_start(s);
+    }
+}
+
+/* "0 NVIDIA H200, 1 llvmpipe", as far as there is room. */
+static void controller_list_fit(yoke_runtime *rt, char text[CONTROLLER_FOUND_BYTES])
+{
+    const yoke_device *info;
+    int used = snprintf(text, CONTROLLER_FOUND_BYTES, "none");
+    for (uint32_t at = 0, index = 0; (info = controller_next_fit(rt, &at)) != NULL; index++) {
+        used = index == 0 ? 0 : used;
+        if (used < CONTROLLER_FOUND_BYTES) {
+            used += snprintf(text + used, CONTROLLER_FOUND_BYTES - (size_t)used, "%s%u %s",
+                             index > 0 ? ", " : "", (unsigned)index, info->name);
+        }
+    }
+}
+
+static bool controller_any_meant(yoke_runtime *rt, const char *name, size_t bytes)
+{
+    const yoke_device *info;
+    for (uint32_t at = 0, index = 0; (info = controller_next_fit(rt, &at)) != NULL; index++) {
+        choose_device device = controller_as_chosen(info, index);
+        if (choose_means(name, bytes, &device)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A line for each name of the policy's that means no device. */
+static void controller_warn_of_names(yoke_runtime *rt)
+{
+    const char *list = rt->policy.gpu.devices, *name;
+    size_t bytes;
+    while ((name = policy_list_next(&list, &bytes)) != NULL) {
+        if (!controller_any_meant(rt, name, bytes)) {
+            char found[CONTROLLER_FOUND_BYTES];
+            controller_list_fit(rt, found);
+            runtime_log(rt, YOKE_LOG_WARNING,
+                        "the policy's gpu.devices names \"%.*s\", but the fit devices are: %s",
+                        (int)bytes, name, found);
+        }
+    }
+}
+
+/* What one backend finds, or that it finds nothing. */
+static void controller_look(yoke_runtime *rt, uint32_t n)
+{
+    const backend_ops *ops = rt->backends[n];
+    char why_not[BACKEND_WHY_BYTES] = "";
+    uint32_t count = 0;
+    yoke_status status = ops->open_instance(&rt->backend_host, &rt->instances[n], &count, why_not);
+    if (status != YOKE_OK) {
+        rt->instances[n] = NULL;
+    }
+    if (status != YOKE_OK || count == 0) {
+        submitter *s = controller_add(rt, ops);
+        if (s != NULL) {
+            controller_publish(rt, s);
+            const char *why = status == YOKE_OK ? "it finds no device" : yoke_status_text(status);
+            submitter_set_state(s, YOKE_DEVICE_UNFIT, why_not[0] != '\0' ? why_not : why);
+        }
+    }
+    for (uint32_t i = 0; i < count && status == YOKE_OK; i++) {
+        controller_add_device(rt, ops, rt->instances[n], i);
     }
 }
 
 static void controller_find_devices(yoke_runtime *rt)
 {
     for (uint32_t n = 0; rt->backends[n] != NULL && n < RUNTIME_BACKENDS_MAX; n++) {
-        const backend_ops *ops = rt->backends[n];
-        char why_not[BACKEND_WHY_BYTES] = "";
-        uint32_t count = 0;
-        yoke_status status =
-            ops->open_instance(&rt->backend_host, &rt->instances[n], &count, why_not);
-        if (status != YOKE_OK) {
-            rt->instances[n] = NULL;
+        if (runtime_is_stopping(rt)) {
+            return;
         }
-        if (status != YOKE_OK || count == 0) {
-            submitter *s = controller_add(rt, ops);
-            if (s != NULL) {
-                controller_publish(rt, s);
-                submitter_set_state(s, YOKE_DEVICE_UNFIT,
-                                    why_not[0] != '\0' ? why_not : "it finds no device");
-            }
-        }
-        for (uint32_t i = 0; i < count && status == YOKE_OK; i++) {
-            controller_add_device(rt, ops, rt->instances[n], i);
-        }
+        controller_look(rt, n);
     }
+    controller_warn_of_names(rt);
     atomic_store(&rt->devices_found, true);
     waiters_wake(&rt->waiters, &rt->devices_found);
 }
@@ -202,6 +295,10 @@ void controller_main(yoke_runtime *rt)
         controller_counts now = controller_count(rt);
         if (now.at_ns - before.at_ns >= CONTROLLER_WINDOW_NS) {
             is_quiet = now.submitted == before.submitted && now.jobs >= now.submitted;
+            if (is_quiet) { /* submitters give back what they do not need */
+                atomic_fetch_add(&rt->num_quiets, 1);
+                park_wake_all_any(&rt->gpu_park);
+            }
             spare = controller_fold(rt, spare, &before, &now);
             before = now;
         } else {

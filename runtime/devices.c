@@ -56,7 +56,10 @@ size_t yoke_devices(yoke_runtime *rt, yoke_device *devices, size_t max_devices)
     pthread_mutex_lock(&rt->devices_lock);
     size_t count = rt->num_devices;
     for (size_t i = 0; i < count && i < max_devices; i++) {
-        devices[i] = rt->submitters[i]->info;
+        const submitter *s = rt->submitters[i];
+        devices[i] = s->info;
+        devices[i].memory_taken_bytes = atomic_load_explicit(&s->taken_bytes, memory_order_relaxed);
+        devices[i].memory_peak_bytes = atomic_load_explicit(&s->peak_bytes, memory_order_relaxed);
     }
     pthread_mutex_unlock(&rt->devices_lock);
     return count;
@@ -82,20 +85,39 @@ static bool devices_let_go(void *context)
     return region_is_unused(freeing->table, freeing->region);
 }
 
-void yoke_free(yoke_runtime *rt, void *memory)
+/* Takes a region from the caller and from all devices. */
+static yoke_status devices_take_back(yoke_runtime *rt, void *memory, bool is_pinned)
 {
-    if (memory == NULL) {
-        return;
-    }
     devices_freeing freeing = {NULL, NULL};
     if (rt != NULL) {
-        freeing = (devices_freeing){&rt->regions, region_begin_free(&rt->regions, memory)};
+        freeing =
+            (devices_freeing){&rt->regions, region_begin_free(&rt->regions, memory, is_pinned)};
     }
     if (freeing.region == NULL) {
-        (void)base_misuse("not memory of yoke_alloc");
-        return;
+        return base_misuse(is_pinned ? "not pinned memory" : "not memory of yoke_alloc");
     }
     park_wake_all_any(&rt->gpu_park);
     waiters_wait(&rt->waiters, &rt->regions, devices_let_go, &freeing, YOKE_FOREVER);
-    region_unmap(&rt->regions, &rt->allocator, freeing.region);
+    return region_unmap(&rt->regions, &rt->allocator, freeing.region) ? YOKE_OK : YOKE_TIMEOUT;
+}
+
+void yoke_free(yoke_runtime *rt, void *memory)
+{
+    if (memory != NULL) {
+        (void)devices_take_back(rt, memory, false);
+    }
+}
+
+yoke_status yoke_pin(yoke_runtime *rt, void *memory, size_t bytes)
+{
+    if (rt == NULL || memory == NULL || bytes == 0) {
+        return base_misuse("no runtime, or no memory to pin");
+    }
+    yoke_status status = region_pin(&rt->regions, &rt->allocator, memory, bytes);
+    return status == YOKE_INVALID ? base_misuse("memory that is pinned or yoke's already") : status;
+}
+
+yoke_status yoke_unpin(yoke_runtime *rt, void *memory)
+{
+    return devices_take_back(rt, memory, true);
 }

@@ -62,11 +62,9 @@ static inline job_core *job_core_of(yoke_job *job)
 }
 
 /* yoke_job.reserved0: */
-#define JOB_STOP UINT32_C(0xff)       /* the status that stops it, negated */
-#define JOB_IS_RUN (UINT32_C(1) << 8) /* every item has run: only to be settled, on a worker */
-#define JOB_IS_SHARED                                                                              \
-    (UINT32_C(1) << 9) /* both engines have a ticket: set before the lane's is                     \
-                        * published */
+#define JOB_STOP UINT32_C(0xff)          /* the status that stops it, negated */
+#define JOB_IS_RUN (UINT32_C(1) << 8)    /* every item has run: only to be settled, on a worker */
+#define JOB_IS_SHARED (UINT32_C(1) << 9) /* the workers have a ticket, besides those in lanes */
 
 /* One item, and no GPU can have it: its one ticket is all there is to know. */
 static inline bool job_is_plain(const yoke_job *job)
@@ -105,9 +103,10 @@ static inline uint32_t job_marks(const yoke_job *job)
     return __atomic_load_n(&job->reserved0, __ATOMIC_RELAXED);
 }
 
-static inline void job_mark_any(yoke_job *job, uint32_t mark)
+/* Returns the marks before. */
+static inline uint32_t job_mark_any(yoke_job *job, uint32_t mark)
 {
-    __atomic_fetch_or(&job->reserved0, mark, __ATOMIC_RELAXED);
+    return __atomic_fetch_or(&job->reserved0, mark, __ATOMIC_RELAXED);
 }
 
 /* Before anything of it is published: no ticket yet, no failure. */

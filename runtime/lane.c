@@ -37,7 +37,7 @@ route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning)
 
 void lane_return_any(yoke_runtime *rt, yoke_job *job)
 {
-    if ((job_marks(job) & JOB_IS_SHARED) == 0) {
+    if ((job_mark_any(job, JOB_IS_SHARED) & JOB_IS_SHARED) == 0) { /* the workers get one now */
         ready_push_any(rt, job);
     } else if (job_finish_any(job, 1)) {
         job_mark_any(job, JOB_IS_RUN);
@@ -84,6 +84,19 @@ static void lane_fill(yoke_runtime *rt, yoke_type *type, uint64_t position, yoke
 void lane_publish_any(yoke_runtime *rt, yoke_job *job, uint64_t position)
 {
     lane_fill(rt, lane_type_of(job), position, job);
+}
+
+void lane_share_any(yoke_runtime *rt, yoke_job *job)
+{
+    yoke_type *type = lane_type_of(job);
+    uint64_t position;
+    if (atomic_load_explicit(&type->num_serving, memory_order_relaxed) > 1 &&
+        park_has_hungry_any(&rt->gpu_park) && ring_looks_empty_any(&type->lane) &&
+        lane_reserve_any(job, &position)) {
+        job_add_ticket_any(job);
+        lane_publish_any(rt, job, position);
+        park_wake_one_any(&rt->gpu_park);
+    }
 }
 
 void lane_give_back_any(yoke_runtime *rt, yoke_job *job, uint64_t position)

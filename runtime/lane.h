@@ -14,6 +14,10 @@
 /* Where the job goes now. */
 route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning);
 
+/* From a submitter that has more of a large job than it can take: a ticket for another device that
+ * has nothing to do, if there is one. */
+void lane_share_any(yoke_runtime *rt, yoke_job *job);
+
 /* Reserves a place in the lane of the job's type. False: it is full. A place that is reserved must
  * be published, or given back, which leaves an empty ticket there. */
 bool lane_reserve_any(yoke_job *job, uint64_t *position);

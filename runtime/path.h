@@ -11,13 +11,14 @@
 
 #define PATH_BYTES_MIN UINT64_C(65536) /* of a batch; for less, copies are not worth commands */
 #define PATH_TRIES 3                   /* of each way, before one is preferred */
-#define PATH_RETRY 64                  /* every so many batches the other way is tried again */
+#define PATH_RETRY 61                  /* every so many batches the other way is tried again, */
+#define PATH_FAR 64                    /* or so many times that, if it is so many times slower */
 
 /* Zero at first. [1]: staged. */
 typedef struct path {
-    uint32_t num[2];     /* batches measured */
-    uint64_t ps_byte[2]; /* picoseconds a byte, smoothed */
-    uint32_t num_chosen;
+    uint32_t num[2];          /* batches measured */
+    uint64_t fs_byte[2];      /* femtoseconds a byte, smoothed */
+    uint32_t num_since_retry; /* batches of which it was chosen which way they go */
 } path;
 
 /* How the next batch of so many bytes should go. */

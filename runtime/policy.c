@@ -3,7 +3,7 @@
  * Owns constants only; pure, any thread.
  * Always holds: the defaults pass the check; a policy that passes it can be used without another
  * look at its ranges.
- * Costs a walk over some ten keys; called when a policy is read and when a runtime is created.
+ * Costs a walk over some twenty keys; called when a policy is read.
  */
 #include "policy.h"
 
@@ -22,6 +22,7 @@ static const char *const policy_gpu_path_words[] = {POLICY_GPU_PATH_MAP(POLICY_W
 #define POLICY_WORDS_BOOL(section, name) NULL
 #define POLICY_WORDS_ENUM(section, name) policy_##section##_##name##_words
 #define POLICY_WORDS_TEXT(section, name) NULL
+#define POLICY_WORDS_LIST(section, name) NULL
 
 #define POLICY_IS_RESTART false
 #define POLICY_IS_LIVE true
@@ -65,6 +66,11 @@ void policy_default(yoke_policy *policy)
     *policy = policy_defaults;
 }
 
+bool policy_is_text(const policy_key *key)
+{
+    return key->kind == POLICY_TEXT || key->kind == POLICY_LIST;
+}
+
 uint64_t policy_number(const yoke_policy *policy, const policy_key *key)
 {
     const void *field = policy_text(policy, key);
@@ -105,6 +111,12 @@ void policy_describe(const policy_key *key, char *text, size_t text_bytes)
         snprintf(text, text_bytes, "text of at most %" PRIu64 " bytes without control characters",
                  key->max);
         break;
+    case POLICY_LIST:
+        snprintf(text, text_bytes,
+                 "names separated by commas, none of them empty, at most %" PRIu64
+                 " bytes without control characters",
+                 key->max);
+        break;
     default:
         snprintf(text, text_bytes, "a whole number from %" PRIu64 " to %" PRIu64, key->min,
                  key->max);
@@ -116,6 +128,34 @@ bool policy_number_is_good(const policy_key *key, uint64_t number)
     return number >= key->min && number <= key->max;
 }
 
+const char *policy_list_next(const char **at, size_t *bytes)
+{
+    const char *name = *at;
+    if (*name == '\0') {
+        return NULL;
+    }
+    size_t length = strcspn(name, ",");
+    *at = name + length + (name[length] == ',');
+    for (; length > 0 && *name == ' '; length--) {
+        name++;
+    }
+    while (length > 0 && name[length - 1] == ' ') {
+        length--;
+    }
+    *bytes = length;
+    return name;
+}
+
+bool policy_list_is_good(const char *list)
+{
+    size_t bytes = 1;
+    bool is_good = list[0] == '\0' || list[strlen(list) - 1] != ',';
+    while (is_good && policy_list_next(&list, &bytes) != NULL) {
+        is_good = bytes > 0;
+    }
+    return is_good;
+}
+
 bool policy_text_is_good(const policy_key *key, const char *text, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++) {
@@ -124,12 +164,13 @@ bool policy_text_is_good(const policy_key *key, const char *text, size_t bytes)
             return false;
         }
     }
-    return bytes >= key->min && bytes <= key->max;
+    return bytes >= key->min && bytes <= key->max &&
+           (key->kind != POLICY_LIST || policy_list_is_good(text));
 }
 
 static bool policy_key_is_good(const yoke_policy *policy, const policy_key *key)
 {
-    if (key->kind == POLICY_TEXT) {
+    if (policy_is_text(key)) {
         const char *text = policy_text(policy, key);
         return policy_text_is_good(key, text, strnlen(text, key->bytes));
     }

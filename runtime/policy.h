@@ -6,9 +6,10 @@
  *   SECTION(section, text)                                         opens a section
  *   KEY(section, name, kind, min, max, default, unit, when, text)  a key of it
  *   END(section)                                                   closes it
- * kind: U32, U64, BOOL, TEXT, or ENUM, whose words are in POLICY_<SECTION>_<NAME>_MAP; min and max
- * bound the number, of TEXT the length in bytes. when: RESTART: read by yoke_create only; LIVE: may
- * change while the runtime runs. text: without a full stop.
+ * kind: U32, U64, BOOL, TEXT, LIST (text, names separated by commas), or ENUM, whose words are in
+ * POLICY_<SECTION>_<NAME>_MAP; min and max bound the number, of TEXT and LIST the length in bytes.
+ * when: RESTART: read by yoke_create only; LIVE: may change while the runtime runs. text: without a
+ * full stop.
  *
  * Nothing here reads YAML, allocates or has state.
  */
@@ -23,6 +24,7 @@
 
 #define POLICY_TEXT_BYTES_MAX 255
 #define POLICY_COST_MAX (UINT64_C(1) << 40)
+#define POLICY_DEVICE_MIB_MAX (1u << 24)
 
 /* X(NAME, word) */
 #define POLICY_ROUTING_MODE_MAP(X)                                                                 \
@@ -58,6 +60,11 @@
         "stack of a worker; at least 64; 0: the system's default")                                 \
     END(workers)                                                                                   \
     SECTION(gpu, "The devices")                                                                    \
+    KEY(gpu, devices, LIST, 0, POLICY_TEXT_BYTES_MAX, "", "", RESTART,                             \
+        "which devices are used, separated by commas: each by its index or its UUID, as `yoke "    \
+        "devices` prints them, or by a piece of its name, capitals or not (digits alone are an "   \
+        "index). What is named is used even if it is a software device; \"\": every fit device, "  \
+        "software devices if gpu.software is true")                                                \
     KEY(gpu, slots_in_flight, U32, 2, 16, 4, "batches", RESTART,                                   \
         "batches that a device may have in flight")                                                \
     KEY(gpu, software, BOOL, 0, 1, false, "", RESTART,                                             \
@@ -66,6 +73,10 @@
     KEY(gpu, path, ENUM, 0, POLICY_NUM_GPU_PATHS - 1, POLICY_GPU_PATH_AUTO, "", LIVE,              \
         "how a batch's data reaches the device: direct: it reads and writes the host's memory; "   \
         "staged: through copies in its own memory; auto: measured for each type")                  \
+    KEY(gpu, exclusive, BOOL, 0, 1, false, "", RESTART,                                            \
+        "whether the devices are yoke's alone: it may take all of the memory that it is granted, " \
+        "and keep it; false: others use them too, so it takes at most half of what is free, and "  \
+        "gives it back when idle")                                                                 \
     KEY(gpu, pipeline_cache, BOOL, 0, 1, true, "", RESTART,                                        \
         "keep compiled kernels on disk, so that the next start is quicker")                        \
     KEY(gpu, pipeline_cache_dir, TEXT, 0, POLICY_TEXT_BYTES_MAX, "", "", RESTART,              \
@@ -88,7 +99,11 @@
     KEY(limits, jobs, U32, 2, YOKE_JOBS_MAX, 65536, "jobs", RESTART,                               \
         "jobs that may wait in the runtime; rounded up to a power of two")                         \
     KEY(limits, staging_mib, U32, 1, 4096, 64, "MiB", RESTART,                                     \
-        "host memory for the batches in flight on each device")                                    \
+        "host memory for the batches in flight on each device; one large problem may take as much "  \
+        "for itself")                                    \
+    KEY(limits, device_mib, U32, 0, POLICY_DEVICE_MIB_MAX, 0, "MiB", RESTART,                      \
+        "memory of its own that yoke may take on each device; 0: what the driver grants, less an " \
+        "eighth that stays free")                                                                  \
     END(limits)
 /* clang-format on */
 
@@ -118,6 +133,7 @@ typedef enum policy_gpu_path {
 #define POLICY_FIELD_BOOL(section, name) bool name;
 #define POLICY_FIELD_ENUM(section, name) policy_##section##_##name name;
 #define POLICY_FIELD_TEXT(section, name) char name[POLICY_TEXT_BYTES_MAX + 1];
+#define POLICY_FIELD_LIST(section, name) POLICY_FIELD_TEXT(section, name)
 
 /* One struct for each section, named after it: policy->gpu.slots_in_flight. */
 struct yoke_policy {
@@ -147,6 +163,7 @@ typedef enum policy_kind {
     POLICY_BOOL,
     POLICY_ENUM,
     POLICY_TEXT,
+    POLICY_LIST,
 } policy_kind;
 
 /* A row of the table. */
@@ -183,18 +200,32 @@ void policy_default(yoke_policy *policy);
  */
 yoke_status policy_check(const yoke_policy *policy, char *message, size_t message_bytes);
 
-/* The value of a key that is not TEXT: of BOOL 0 or 1, of ENUM the index of its word. */
+/* Whether a key's value is text: TEXT or LIST. */
+bool policy_is_text(const policy_key *key);
+
+/* The value of a key that is not text: of BOOL 0 or 1, of ENUM the index of its word. */
 uint64_t policy_number(const yoke_policy *policy, const policy_key *key);
 
-/* The value of a TEXT key. */
+/* The value of a key that is text. */
 const char *policy_text(const yoke_policy *policy, const policy_key *key);
 
-/* Whether a key that is not TEXT may have this value. */
+/* Whether a key that is not text may have this value. */
 bool policy_number_is_good(const policy_key *key, uint64_t number);
 
-/* Whether a TEXT key may have this value: its length, and no control characters (ASCII's), so that
- * it fits in a line and in a C string. */
+/* Whether a key that is text may have this value: its length, and no control characters (ASCII's),
+ * so that it fits in a line and in a C string; of a LIST its names too. text[bytes] is zero unless
+ * bytes is too many. */
 bool policy_text_is_good(const policy_key *key, const char *text, size_t bytes);
+
+/*
+ * The names of a LIST: the next one without the blanks around it, its length in *bytes; *at, at
+ * first the list, moves on. NULL: there is no more. Of a list without an empty name it gives all;
+ * "" has none.
+ */
+const char *policy_list_next(const char **at, size_t *bytes);
+
+/* Whether no name of a LIST is empty. */
+bool policy_list_is_good(const char *list);
 
 /* Writes what a key may be: "a whole number from 2 to 16", "one of auto, cpu_only, gpu_only". */
 void policy_describe(const policy_key *key, char *text, size_t text_bytes);

@@ -1,7 +1,10 @@
 /*
- * The two lists of ready.h: Treiber stacks that are only ever emptied whole.
+ * The two lists of ready.h: Treiber stacks that are only ever emptied whole. And the submitter's
+ * side of its crew.
  */
 #include "ready.h"
+
+#include <sched.h>
 
 #include "job.h"
 
@@ -46,4 +49,20 @@ batch *ready_take_batches_any(yoke_runtime *rt)
         return NULL;
     }
     return atomic_exchange_explicit(&rt->batches, NULL, memory_order_acquire); /* Y1 */
+}
+
+void ready_run_crew_submitter(yoke_runtime *rt, uint32_t index,
+                              void (*run)(void *context, uint32_t piece), void *context,
+                              uint32_t num_pieces)
+{
+    crew *c = &rt->crews[index];
+    crew_begin_owner(c, run, context, num_pieces);
+    atomic_fetch_or(&rt->crews_open, UINT32_C(1) << index);
+    park_wake_one_any(&rt->park); /* which wakes the next while pieces are left */
+    while (crew_help_any(c)) {
+    }
+    atomic_fetch_and(&rt->crews_open, ~(UINT32_C(1) << index));
+    while (!crew_is_done_owner(c)) { /* somebody is at the last ones, or waits for this CPU */
+        sched_yield();
+    }
 }

@@ -13,11 +13,13 @@
 
 struct region {
     region *next;
-    char *host;
+    void *memory; /* as the caller knows it */
+    char *host;   /* whole pages */
     size_t bytes;
     uint32_t num_uses; /* by batches, of any device */
     bool is_freeing;
     bool is_resident;
+    bool is_pinned;                    /* the caller's memory */
     bool is_stuck;                     /* a device that never finished may still write into it */
     bool is_refused[YOKE_DEVICES_MAX]; /* the device cannot import it: asked once */
     backend_memory imported[YOKE_DEVICES_MAX]; /* bytes 0: not imported */
@@ -34,7 +36,7 @@ void region_table_init(region_table *table)
 
 static void region_dispose(region *r, const yoke_allocator *allocator)
 {
-    if (!r->is_stuck) {
+    if (!r->is_stuck && !r->is_pinned) {
         munmap(r->host, r->bytes);
     }
     allocator->free(allocator->user, r, sizeof *r);
@@ -50,27 +52,39 @@ void region_table_finish(region_table *table, const yoke_allocator *allocator)
     pthread_mutex_destroy(&table->lock);
 }
 
+static region *region_new(const yoke_allocator *allocator, size_t bytes)
+{
+    region *r = allocator->alloc(allocator->user, sizeof *r, BASE_LINE_BYTES);
+    if (r != NULL) {
+        memset(r, 0, sizeof *r);
+        r->bytes = bytes;
+    }
+    return r;
+}
+
+static void region_add_locked(region_table *table, region *r)
+{
+    r->next = table->first;
+    table->first = r;
+}
+
 static void *region_make(region_table *table, const yoke_allocator *allocator, size_t bytes,
                          bool is_resident)
 {
     size_t whole = (bytes + REGION_PAGE_BYTES - 1) / REGION_PAGE_BYTES * REGION_PAGE_BYTES;
-    region *r = whole < bytes || bytes == 0
-                    ? NULL
-                    : allocator->alloc(allocator->user, sizeof *r, BASE_LINE_BYTES);
+    region *r = whole < bytes || bytes == 0 ? NULL : region_new(allocator, whole);
     if (r == NULL) {
         return NULL;
     }
-    memset(r, 0, sizeof *r);
-    r->bytes = whole;
     r->is_resident = is_resident;
-    r->host = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (r->host == MAP_FAILED) {
+    r->memory = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (r->memory == MAP_FAILED) {
         allocator->free(allocator->user, r, sizeof *r);
         return NULL;
     }
+    r->host = r->memory;
     pthread_mutex_lock(&table->lock);
-    r->next = table->first;
-    table->first = r;
+    region_add_locked(table, r);
     pthread_mutex_unlock(&table->lock);
     return r->host;
 }
@@ -85,11 +99,52 @@ void *region_alloc_resident(region_table *table, const yoke_allocator *allocator
     return region_make(table, allocator, bytes, true);
 }
 
-region *region_begin_free(region_table *table, void *memory)
+/* Whether the pages are yoke's, or that very memory is pinned. Pinned memories may share pages: two
+ * blocks of malloc's often do. */
+static bool region_is_taken_locked(const region_table *table, const region *pinned)
+{
+    const region *r = table->first;
+    while (r != NULL && (r->is_pinned ? r->memory != pinned->memory
+                                      : r->host >= pinned->host + pinned->bytes ||
+                                            pinned->host >= r->host + r->bytes)) {
+        r = r->next;
+    }
+    return r != NULL;
+}
+
+yoke_status region_pin(region_table *table, const yoke_allocator *allocator, void *memory,
+                       size_t bytes)
+{
+    uintptr_t begin = (uintptr_t)memory / REGION_PAGE_BYTES * REGION_PAGE_BYTES, end;
+    if (__builtin_add_overflow((uintptr_t)memory, bytes + REGION_PAGE_BYTES - 1, &end) ||
+        bytes > SIZE_MAX / 2) {
+        return YOKE_INVALID;
+    }
+    size_t whole = end / REGION_PAGE_BYTES * REGION_PAGE_BYTES - begin;
+    region *r = region_new(allocator, whole);
+    if (r == NULL) {
+        return YOKE_NO_MEMORY;
+    }
+    r->memory = memory;
+    r->host = (char *)begin;
+    r->is_pinned = true;
+    pthread_mutex_lock(&table->lock);
+    bool is_taken = region_is_taken_locked(table, r);
+    if (!is_taken) {
+        region_add_locked(table, r);
+    }
+    pthread_mutex_unlock(&table->lock);
+    if (is_taken) {
+        allocator->free(allocator->user, r, sizeof *r);
+    }
+    return is_taken ? YOKE_INVALID : YOKE_OK;
+}
+
+region *region_begin_free(region_table *table, void *memory, bool is_pinned)
 {
     pthread_mutex_lock(&table->lock);
     region *r = table->first;
-    while (r != NULL && (r->host != memory || r->is_freeing)) {
+    while (r != NULL && (r->memory != memory || r->is_pinned != is_pinned || r->is_freeing)) {
         r = r->next;
     }
     if (r != NULL) {
@@ -111,7 +166,7 @@ bool region_is_unused(region_table *table, region *r)
     return is_unused;
 }
 
-void region_unmap(region_table *table, const yoke_allocator *allocator, region *r)
+bool region_unmap(region_table *table, const yoke_allocator *allocator, region *r)
 {
     pthread_mutex_lock(&table->lock);
     region **link = &table->first;
@@ -120,8 +175,10 @@ void region_unmap(region_table *table, const yoke_allocator *allocator, region *
     }
     *link = r->next;
     atomic_fetch_sub(&table->num_freeing, 1);
+    bool is_stuck = r->is_stuck;
     pthread_mutex_unlock(&table->lock);
     region_dispose(r, allocator);
+    return !is_stuck;
 }
 
 static region *region_find_locked(region_table *table, const char *memory, size_t bytes)

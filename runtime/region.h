@@ -1,10 +1,10 @@
 /*
- * Memory that yoke_alloc hands out, and what each device knows of it.
+ * Memory that yoke_alloc hands out, or that yoke_pin names, and what each device knows of it.
  *
- * A region is yoke's own mapping, so it outlives every device and works without any. A device
- * imports it when it first meets it, and counts the batches that use it. yoke_free takes the
- * region out of use, waits until no batch uses it and every device has let go, and only then
- * unmaps it.
+ * A region is yoke's own mapping, or the caller's, so it outlives every device and works without
+ * any. A device imports it when it first meets it, and counts the batches that use it. yoke_free
+ * takes the region out of use, waits until no batch uses it and every device has let go, and only
+ * then unmaps it.
  *
  * Threads: the table is behind a mutex. region_alloc and the functions that free by host threads;
  * region_use, region_unuse, region_let_go by submitters, each for its own device.
@@ -40,11 +40,17 @@ void region_table_finish(region_table *table, const yoke_allocator *allocator);
 void *region_alloc(region_table *table, const yoke_allocator *allocator, size_t bytes);
 void *region_alloc_resident(region_table *table, const yoke_allocator *allocator, size_t bytes);
 
+/* Memory of the caller's: the pages that it touches. YOKE_INVALID: some of them are yoke's, or that
+ * very memory is pinned. region_unmap leaves it alone. */
+yoke_status region_pin(region_table *table, const yoke_allocator *allocator, void *memory,
+                       size_t bytes);
+
 /* Takes the region that begins at `memory` out of use; NULL: there is none. Once region_is_unused,
  * it may be given to region_unmap. */
-region *region_begin_free(region_table *table, void *memory);
+region *region_begin_free(region_table *table, void *memory, bool is_pinned);
 bool region_is_unused(region_table *table, region *r);
-void region_unmap(region_table *table, const yoke_allocator *allocator, region *r);
+/* Whether all devices have let go of it for good: else its pages are kept. */
+bool region_unmap(region_table *table, const yoke_allocator *allocator, region *r);
 
 /* If [memory, memory + bytes) lies in a region that the device can see: its place there, and one
  * more use of *used. */

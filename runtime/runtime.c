@@ -224,6 +224,9 @@ static yoke_status runtime_init(yoke_runtime *rt, const yoke_options *options,
     ring_init(&rt->inbox, rt->inbox.slots, rt->max_jobs);
     ring_init(&rt->inbox_high, rt->inbox_high.slots, rt->max_jobs);
     park_init(&rt->park, rt->park.sleepers, rt->num_workers);
+    for (uint32_t i = 0; i < YOKE_DEVICES_MAX; i++) {
+        crew_init(&rt->crews[i]);
+    }
     park_init(&rt->gpu_park, rt->gpu_sleepers, YOKE_DEVICES_MAX);
     waiters_init(&rt->waiters, rt->spin_ns);
     completion_init(&rt->completion);

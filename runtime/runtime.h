@@ -11,6 +11,7 @@
 #include "backends/backend.h"
 #include "base.h"
 #include "completion.h"
+#include "crew.h"
 #include "group.h"
 #include "park.h"
 #include "region.h"
@@ -31,6 +32,7 @@ struct yoke_runtime {
     park park;                                           /* workers that sleep */
     _Alignas(BASE_LINE_BYTES) _Atomic(yoke_job *) ready; /* handed to the workers, newest first */
     _Atomic(struct batch *) batches; /* that workers run or finish, newest first */
+    _Atomic uint32_t crews_open;     /* a bit for each submitter that wants help */
     _Atomic uint32_t num_deferred;   /* waiting for groups; bounded by max_jobs */
     _Atomic bool stopping;           /* set once, by destroy: nothing more is begun */
     _Atomic bool leaving;            /* set once, after it: workers end when nothing is left */
@@ -62,9 +64,11 @@ struct yoke_runtime {
     pthread_mutex_t devices_lock;                      /* guards the states and the list */
     struct submitter *submitters[YOKE_DEVICES_MAX];
     uint32_t num_devices;
-    park gpu_park; /* submitters that sleep */
+    crew crews[YOKE_DEVICES_MAX]; /* the submitters': workers help them to copy */
+    park gpu_park;                /* submitters that sleep */
     park_sleeper gpu_sleepers[YOKE_DEVICES_MAX];
-    _Atomic bool devices_found; /* the list is complete */
+    _Atomic bool devices_found;  /* the list is complete */
+    _Atomic uint32_t num_quiets; /* how often there was nothing to do for a while */
 
     pthread_t controller;
     _Atomic uint32_t controller_bell; /* its futex */

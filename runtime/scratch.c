@@ -6,6 +6,12 @@
 
 #define SCRATCH_ALIGN 256
 
+/* The next power of two. */
+static uint64_t scratch_whole(uint64_t bytes)
+{
+    return bytes <= 1 ? bytes : UINT64_C(1) << (64 - __builtin_clzll(bytes - 1));
+}
+
 static bool scratch_alloc(scratch *s, const region_device *device, uint64_t bytes)
 {
     yoke_status status =
@@ -28,10 +34,19 @@ bool scratch_grow(scratch *s, const region_device *device, uint64_t bytes)
     if (s->memory.bytes > 0) {
         device->ops->release(device->device, &s->memory);
     }
-    uint64_t power = bytes == 1 ? 1 : UINT64_C(1) << (64 - __builtin_clzll(bytes - 1));
-    bool grown = scratch_alloc(s, device, power) || scratch_alloc(s, device, bytes);
+    bool grown = scratch_alloc(s, device, scratch_whole(bytes)) || scratch_alloc(s, device, bytes);
     s->refused_bytes = grown ? s->refused_bytes : bytes;
     return grown;
+}
+
+void scratch_shrink(scratch *s, const region_device *device, uint64_t bytes)
+{
+    if (s->memory.bytes > scratch_whole(bytes)) {
+        device->ops->release(device->device, &s->memory);
+        s->memory = (backend_memory){0};
+        scratch_grow(s, device, bytes);
+    }
+    s->refused_bytes = 0; /* others may have given back some of theirs */
 }
 
 static uint64_t scratch_align(uint64_t bytes)

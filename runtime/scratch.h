@@ -19,6 +19,9 @@ typedef struct scratch {
  * many; so many are not asked for again. */
 bool scratch_grow(scratch *s, const region_device *device, uint64_t bytes);
 
+/* It has no more than that many bytes from now on; no batch uses it. */
+void scratch_shrink(scratch *s, const region_device *device, uint64_t bytes);
+
 /* What `count` buffers take, of num_items times item_bytes[k] each, one after the other, aligned.
  * UINT64_MAX: more than can be. */
 uint64_t scratch_bytes(const uint64_t *item_bytes, uint32_t count, uint64_t num_items);

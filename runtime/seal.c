@@ -94,6 +94,14 @@ static bool seal_bring_residents(batch *b, region_table *regions, const region_d
     return true;
 }
 
+/* What a program's items keep on the device while they run. It was there when they joined, but may
+ * have been lost since, when more of it was refused. */
+static bool seal_has_scratch(batch *b, const region_device *device)
+{
+    uint64_t bytes = scratch_bytes(b->plan.scratch_bytes, YOKE_SCRATCH_MAX, b->num_items);
+    return scratch_grow(&b->scratch, device, bytes);
+}
+
 /* The block, for arrays and scratch buffers at these places. */
 static void seal_write_block(batch *b, const backend_place *arrays, const backend_place *scratch)
 {
@@ -122,6 +130,7 @@ static void seal_record(batch *b, backend_kernel *const *kernels, const region_d
 {
     backend_place places[BATCH_ARRAYS];
     if (b->type->program.plan != NULL) {
+        b->is_staged = false; /* a program copies what it likes */
         scratch_place(&b->scratch, b->plan.scratch_bytes, YOKE_SCRATCH_MAX, b->num_items, places);
         seal_write_block(b, b->arrays, places);
         seal_record_program(b, places);
@@ -144,9 +153,15 @@ const char *seal_batch(batch *b, backend_kernel *const *kernels, region_table *r
     if (!seal_bring_residents(b, regions, device)) {
         return "the device has no room for a resident";
     }
+    if (!seal_has_scratch(b, device)) {
+        return "the device has no room for its scratch";
+    }
     uint32_t num_copies = b->recorder.num_ops;
     seal_record(b, kernels, device);
-    return b->recorder.num_ops > num_copies ? b->recorder.mistake : "nothing was recorded";
+    if (b->recorder.mistake == NULL && b->recorder.num_ops == num_copies) {
+        return "nothing was recorded";
+    }
+    return b->recorder.mistake;
 }
 
 backend_batch seal_for_device(const batch *b)

@@ -2,8 +2,8 @@
  * The submitter's loop.
  *
  * It never waits for a device as long as there is something to pack. With batches in flight it
- * spins for a moment, then waits for the oldest, at most until an open batch falls due; with none
- * in flight an open batch goes at once, so what is left is to park by the rules of park.h.
+ * waits for the oldest, looking or asleep (patience.h), at most until an open batch falls due; with
+ * none in flight an open batch goes at once, so what is left is to park by the rules of park.h.
  *
  * What it always keeps: a ticket taken from a lane is in `held`, or its job's items are in a batch,
  * or both; a batch is free, open, in flight or failed; when the device is lost or the runtime
@@ -18,14 +18,16 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "compile.h"
+#include "copy.h"
 #include "lane.h"
 #include "ready.h"
 #include "seal.h"
 #include "settle.h"
 
-#define SUBMITTER_SPINS 256
+#define SUBMITTER_LOOKS_PER_CLOCK 32
 #define SUBMITTER_WAIT_NS_MAX 1000000
 #define SUBMITTER_DRAIN_NS 5000000000
 
@@ -57,6 +59,12 @@ static void submitter_settle(submitter *s, yoke_job *job)
     }
 }
 
+/* Since when the device has had nothing to do before the batch. */
+static uint64_t submitter_begun_ns(const submitter *s, const batch *b)
+{
+    return b->submitted_ns > s->done_ns ? b->submitted_ns : s->done_ns;
+}
+
 /* How long the batch kept the device from others: what overlaps the one before counts once. */
 static void submitter_count_time(submitter *s, const batch *b)
 {
@@ -74,6 +82,10 @@ static void submitter_count_time(submitter *s, const batch *b)
 static void submitter_complete(submitter *s, batch *b)
 {
     uint32_t at = 0;
+    if (b->is_trial) {
+        ready_push_batch_any(s->rt, b);
+        return;
+    }
     stats_add_owner(&s->stats, STATS_batches, 1);
     stats_add_owner(&s->stats, STATS_batches_in_place, b->mapped != 0);
     stats_add_owner(&s->stats, STATS_batches_staged, b->is_staged);
@@ -100,6 +112,11 @@ static void submitter_complete(submitter *s, batch *b)
 /* The device did not run it: the workers do. It is out of the device's reach already. */
 static void submitter_fail(submitter *s, batch *b)
 {
+    if (b->is_trial) {
+        atomic_store_explicit(&b->is_free, true, memory_order_relaxed);
+        compile_trial_failed(s);
+        return;
+    }
     stats_add_owner(&s->stats, STATS_batches_failed, 1);
     batch_close(b, &s->rt->regions, &s->device, false);
     ready_push_batch_any(s->rt, b);
@@ -179,6 +196,7 @@ static bool submitter_add(submitter *s, batch *b, yoke_job *job)
         lane_return_any(rt, job);
         return true;
     case BATCH_TOOK_PART:
+        lane_share_any(rt, job);
         s->held[b->type->index] = job;
     }
     return false;
@@ -231,6 +249,15 @@ static bool submitter_stages(submitter *s, const snapshot *tuning, const batch *
             path_is_staged(&s->paths[b->type->index], batch_bytes(b)));
 }
 
+static void submitter_tell_memory(submitter *s)
+{
+    uint64_t taken = s->device.ops->taken(s->device.device);
+    atomic_store_explicit(&s->taken_bytes, taken, memory_order_relaxed);
+    if (taken > atomic_load_explicit(&s->peak_bytes, memory_order_relaxed)) {
+        atomic_store_explicit(&s->peak_bytes, taken, memory_order_relaxed);
+    }
+}
+
 /* Makes the batches ready for the device; those that cannot be go to the workers. Returns how many
  * are left, in front. */
 static uint32_t submitter_seal(submitter *s, const snapshot *tuning, batch **due, uint32_t count)
@@ -249,6 +276,7 @@ static uint32_t submitter_seal(submitter *s, const snapshot *tuning, batch **due
             submitter_fail(s, b);
         }
     }
+    submitter_tell_memory(s);
     return num_sealed;
 }
 
@@ -263,10 +291,12 @@ static yoke_status submitter_send(submitter *s, const snapshot *tuning, batch **
     for (uint32_t i = 0; i < count; i++) {
         batches[i] = seal_for_device(due[i]);
     }
+    uint64_t now_ns = base_now_ns();
     yoke_status status = s->device.ops->submit(s->device.device, batches, count, &value);
     for (uint32_t i = 0; i < count; i++) {
         if (status == YOKE_OK || status == YOKE_NO_DEVICE) { /* lost counts as executed */
             due[i]->value = value - (count - 1 - i);
+            due[i]->submitted_ns = now_ns;
             s->in_flight[s->num_in_flight++] = due[i];
         } else {
             submitter_fail(s, due[i]);
@@ -332,6 +362,12 @@ static yoke_status submitter_reap(submitter *s, bool *any)
     memcpy(done, s->in_flight, count * sizeof *done);
     s->num_in_flight -= count;
     memmove(s->in_flight, s->in_flight + count, s->num_in_flight * sizeof *s->in_flight);
+    uint64_t now_ns = base_now_ns();
+    if (count == 1 && !done[0]->is_trial) { /* of several at once none tells how long it took */
+        patience_learn(&s->patience[done[0]->type->index], done[0]->cost,
+                       now_ns - submitter_begun_ns(s, done[0]));
+    }
+    s->done_ns = now_ns;
     for (uint32_t i = 0; i < count; i++) {
         submitter_complete(s, done[i]);
     }
@@ -345,8 +381,10 @@ static bool submitter_sees_work(submitter *s)
 {
     yoke_runtime *rt = s->rt;
     uint32_t num_compiled = atomic_load_explicit(&s->num_compiled, memory_order_relaxed);
-    if (runtime_is_stopping(rt) || atomic_load(&rt->num_types) != num_compiled ||
-        atomic_load(&rt->regions.num_freeing) > 0) {
+    bool may_compile = s->trial == NULL ? atomic_load(&rt->num_types) != num_compiled
+                                        : atomic_load(&s->trial->is_free);
+    if (runtime_is_stopping(rt) || may_compile || atomic_load(&rt->regions.num_freeing) > 0 ||
+        atomic_load(&rt->num_quiets) != s->num_quiets) {
         return true;
     }
     bool has_slot = submitter_free_slot(s) != NULL; /* if not, the worker that frees one wakes us */
@@ -393,19 +431,41 @@ static void submitter_park(submitter *s)
     }
 }
 
-/* Until the oldest batch is done, or an open one falls due. */
-static void submitter_await(submitter *s, const snapshot *tuning)
+/* Looks until the batch is done, there is something to pack, or the time is over. */
+static void submitter_look(submitter *s, uint64_t awaited, uint64_t end_ns)
 {
-    uint64_t value = 0, oldest = s->in_flight[0]->value;
-    for (int i = 0; i < SUBMITTER_SPINS; i++) {
-        if (s->device.ops->completed(s->device.device, &value) != YOKE_OK || value >= oldest) {
+    uint64_t value = 0;
+    for (uint32_t round = 1;; round++) {
+        yoke_status status = s->device.ops->completed(s->device.device, &value);
+        if (status != YOKE_OK || value >= awaited || submitter_sees_work(s)) {
             return;
+        }
+        if (round % SUBMITTER_LOOKS_PER_CLOCK == 0) {
+            if (base_now_ns() >= end_ns) {
+                return;
+            }
+            sched_yield(); /* a software device, or who brings work, may wait for this CPU */
         }
         base_cpu_relax();
     }
+}
+
+/* Until the oldest batch is done, or an open one may fall due. */
+static void submitter_await(submitter *s, const snapshot *tuning)
+{
+    const batch *oldest = s->in_flight[0];
+    uint64_t now_ns = base_now_ns(), begun_ns = submitter_begun_ns(s, oldest);
+    uint64_t guess_ns = patience_guess_ns(&s->patience[oldest->type->index], oldest->cost);
+    patience_advice advice =
+        patience_advise(guess_ns, now_ns > begun_ns ? now_ns - begun_ns : 0, s->num_in_flight > 1);
+    if (advice.sleep_ns == 0) {
+        submitter_look(s, oldest->value, now_ns + advice.look_ns);
+        return;
+    }
     uint64_t timeout_ns = tuning->wait_us_max * UINT64_C(1000);
     timeout_ns = timeout_ns < SUBMITTER_WAIT_NS_MAX ? timeout_ns : SUBMITTER_WAIT_NS_MAX;
-    s->device.ops->wait(s->device.device, oldest, timeout_ns);
+    timeout_ns = timeout_ns < advice.sleep_ns ? timeout_ns : advice.sleep_ns;
+    s->device.ops->wait(s->device.device, oldest->value, timeout_ns);
 }
 
 /* -- open, serve, close ---------------------------------------------------------------------- */
@@ -417,6 +477,32 @@ static void submitter_wake_freeing(submitter *s)
     waiters_wake(&s->rt->waiters, &s->rt->regions);
 }
 
+/* What a slot has grown by. */
+static void submitter_shrink_slot(submitter *s, batch *b)
+{
+    scratch_shrink(&b->scratch, &s->device, s->slot_bytes);
+    if (b->memory.bytes > s->slot_bytes) {
+        batch_set_bytes(b, &s->device, s->slot_bytes);
+    }
+}
+
+/* For a while there was nothing to do: what slots have grown by is given back, unless nobody else
+ * wants it. */
+static void submitter_give_back(submitter *s)
+{
+    uint32_t num_quiets = atomic_load(&s->rt->num_quiets);
+    if (num_quiets == s->num_quiets || s->num_in_flight > 0) {
+        return;
+    }
+    s->num_quiets = num_quiets;
+    for (uint32_t i = 0; i < s->num_slots && !s->rt->policy.gpu.exclusive; i++) {
+        if (atomic_load_explicit(&s->slots[i].is_free, memory_order_acquire)) {
+            submitter_shrink_slot(s, &s->slots[i]);
+        }
+    }
+    submitter_tell_memory(s);
+}
+
 static yoke_status submitter_serve(submitter *s)
 {
     yoke_runtime *rt = s->rt;
@@ -424,12 +510,19 @@ static yoke_status submitter_serve(submitter *s)
     while (status == YOKE_OK && !runtime_is_stopping(rt)) {
         snapshot tuning = *snapshot_read_begin(&rt->tuning);
         snapshot_read_end();
-        bool any = compile_new_types(s);
+        bool any = false;
+        batch *trial = compile_new_types(s, submitter_free_slot(s), &any);
+        if (trial != NULL) {
+            status = submitter_send(s, &tuning, &trial, 1);
+        }
         if (atomic_load_explicit(&rt->regions.num_freeing, memory_order_relaxed) > 0 &&
             region_let_go(&rt->regions, &s->device)) {
             submitter_wake_freeing(s);
         }
-        status = submitter_reap(s, &any);
+        if (status == YOKE_OK) {
+            status = submitter_reap(s, &any);
+        }
+        submitter_give_back(s);
         if (status == YOKE_OK) {
             status = submitter_pack(s, &tuning, &any);
         }
@@ -457,11 +550,38 @@ static yoke_status submitter_drain(submitter *s)
     return status;
 }
 
+static bool submitter_is_in_flight(const submitter *s, const batch *b)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < s->num_in_flight; i++) {
+        found |= s->in_flight[i] == b;
+    }
+    return found;
+}
+
+/* Workers read the slots' memory of what they finish or compare; it goes with the device. */
+static void submitter_await_workers(submitter *s)
+{
+    static const struct timespec moment = {.tv_nsec = 50000};
+    for (uint32_t i = 0; i < s->num_slots; i++) {
+        batch *b = &s->slots[i];
+        while ((b->is_run || b->is_trial) && !submitter_is_in_flight(s, b) &&
+               !atomic_load_explicit(&b->is_free, memory_order_acquire)) {
+            nanosleep(&moment, NULL);
+        }
+    }
+}
+
 /* The device is closed first: only then nothing can write into a job's own memory any more. */
 static void submitter_close(submitter *s)
 {
     yoke_runtime *rt = s->rt;
     submitter_leave_lanes(s);
+    submitter_await_workers(s);
+    if (s->trial != NULL) {
+        compile_forget(s, (yoke_type *)(uintptr_t)s->trial->type);
+        s->trial = NULL;
+    }
     bool is_stuck = s->device.ops->close(s->device.device) != YOKE_OK;
     region_forget(&rt->regions, &s->device, is_stuck);
     submitter_wake_freeing(s);
@@ -472,7 +592,9 @@ static void submitter_close(submitter *s)
         }
     }
     for (uint32_t i = 0; i < s->num_in_flight; i++) {
-        submitter_fail(s, s->in_flight[i]);
+        if (!s->in_flight[i]->is_trial) {
+            submitter_fail(s, s->in_flight[i]);
+        }
     }
     s->num_in_flight = 0;
 }
@@ -483,6 +605,7 @@ static yoke_status submitter_open(submitter *s, const backend_open_options *opti
     yoke_runtime *rt = s->rt;
     s->num_slots = options->num_slots;
     size_t bytes = ((size_t)rt->policy.limits.staging_mib << 20) / s->num_slots / 4096 * 4096;
+    s->slot_bytes = bytes;
     s->slots = runtime_alloc(rt, s->num_slots * sizeof *s->slots);
     if (s->slots == NULL) {
         return YOKE_NO_MEMORY;
@@ -495,6 +618,9 @@ static yoke_status submitter_open(submitter *s, const backend_open_options *opti
     }
     for (uint32_t i = 0; i < s->num_slots && status == YOKE_OK; i++) {
         s->slots[i].slot = i;
+        s->slots[i].bytes_max = (uint64_t)rt->policy.limits.staging_mib << 20;
+        s->slots[i].copy = copy_submitter;
+        s->slots[i].copy_context = s;
         atomic_init(&s->slots[i].is_free, true);
         status = ops->alloc(s->device.device, BACKEND_MEMORY_SHARED, bytes, &s->slots[i].memory);
         if (status != YOKE_OK) {
@@ -509,22 +635,39 @@ static yoke_status submitter_open(submitter *s, const backend_open_options *opti
     return status;
 }
 
-void submitter_main(submitter *s)
+/* Opens the device, or says why not. */
+static bool submitter_begin(submitter *s)
 {
     yoke_runtime *rt = s->rt;
-    char cache_dir[BASE_PATH_BYTES];
-    backend_open_options options = {.num_slots = rt->policy.gpu.slots_in_flight};
+    char cache_dir[BASE_PATH_BYTES], why[sizeof s->info.why];
+    backend_open_options options = {
+        .num_slots = rt->policy.gpu.slots_in_flight,
+        .memory_bytes_max = (uint64_t)rt->policy.limits.device_mib << 20,
+        .is_exclusive = rt->policy.gpu.exclusive,
+    };
+    if (runtime_is_stopping(rt)) {
+        submitter_set_state(s, YOKE_DEVICE_UNUSED, "the runtime is ending");
+        return false;
+    }
     if (rt->policy.gpu.pipeline_cache) {
         options.cache_dir = base_cache_dir(rt->policy.gpu.pipeline_cache_dir, cache_dir);
     }
     yoke_status status = submitter_open(s, &options);
     if (status != YOKE_OK) {
-        submitter_set_state(s, YOKE_DEVICE_LOST, yoke_status_text(status));
+        snprintf(why, sizeof why, "it could not be opened: %s",
+                 status == YOKE_NO_DEVICE ? "the driver has lost it" : yoke_status_text(status));
+        submitter_set_state(s, YOKE_DEVICE_LOST, why);
+    }
+    return status == YOKE_OK;
+}
+
+void submitter_main(submitter *s)
+{
+    if (!submitter_begin(s)) {
         return;
     }
-    compile_new_types(s);
     submitter_set_state(s, YOKE_DEVICE_READY, NULL);
-    status = submitter_serve(s);
+    yoke_status status = submitter_serve(s);
     if (status == YOKE_OK) {
         status = submitter_drain(s);
     }

@@ -10,6 +10,7 @@
 
 #include "batch.h"
 #include "path.h"
+#include "patience.h"
 #include "runtime.h"
 
 typedef struct submitter {
@@ -29,9 +30,15 @@ typedef struct submitter {
     batch *slots;
     batch *in_flight[BACKEND_SLOTS_MAX]; /* oldest first */
     uint32_t num_in_flight;
+    batch *trial;        /* of the type that is being compiled (trial.h); NULL: none */
     uint32_t first_type; /* whose turn it is to be filled first */
     path paths[YOKE_TYPES_MAX];
-    uint64_t busy_until_ns; /* on the device's clock: when the last batch ended */
+    patience patience[YOKE_TYPES_MAX];
+    size_t slot_bytes;                        /* of memory, and of scratch at first */
+    uint32_t num_quiets;                      /* as rt->num_quiets when last looked at */
+    _Atomic uint64_t taken_bytes, peak_bytes; /* of the device's own memory, for yoke_devices */
+    uint64_t done_ns;                         /* when the last batch was seen to be done */
+    uint64_t busy_until_ns;                   /* on the device's clock: when the last batch ended */
 } submitter;
 
 /* The thread's body. */

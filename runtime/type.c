@@ -68,7 +68,7 @@ yoke_status type_check(const yoke_type_desc *desc, const char **what)
 {
     *what = desc == NULL                                           ? "no type descriptor"
             : desc->struct_bytes < sizeof(yoke_type_desc)          ? "struct_bytes is not set"
-            : desc->flags != 0                                     ? "a flag is not known"
+            : (desc->flags & ~(uint32_t)YOKE_TYPE_TOTAL) != 0      ? "a flag is not known"
             : desc->name == NULL || !type_name_is_good(desc->name) ? "a bad type name"
             : desc->cpu == NULL                                    ? "no CPU kernel"
             : desc->params_bytes > YOKE_PARAMS_BYTES_MAX           ? "params_bytes is too large"
@@ -101,6 +101,7 @@ void type_init(yoke_type *type, yoke_runtime *rt, const yoke_type_desc *desc)
     type->out_bytes = desc->out_bytes;
     type->params_bytes = desc->params_bytes;
     type->num_residents = desc->num_residents;
+    type->is_total = (desc->flags & YOKE_TYPE_TOTAL) != 0;
     strcpy(type->name, desc->name);
     atomic_init(&type->grain_cost, 1);
     atomic_init(&type->num_serving, 0);
@@ -110,12 +111,24 @@ void type_init(yoke_type *type, yoke_runtime *rt, const yoke_type_desc *desc)
     }
 }
 
+/* A plan keeps the rules that type_check has for the descriptors of map types: no gap between the
+ * inputs; and there are partial results where there is a `finish` for them, and nowhere else. */
+static bool type_plan_is_sound(const yoke_type *type, const yoke_plan *plan)
+{
+    bool has_gap = false;
+    for (int k = 1; k < YOKE_INPUTS_MAX; k++) {
+        has_gap |= plan->in_bytes[k] != 0 && plan->in_bytes[k - 1] == 0;
+    }
+    return !has_gap && (plan->partial_bytes > 0) == (type->program.finish != NULL);
+}
+
 bool type_plan(const yoke_type *type, const void *params, yoke_plan *plan)
 {
-    static const unsigned char zeros[YOKE_PARAMS_BYTES_MAX];
+    static const _Alignas(uint64_t) unsigned char zeros[YOKE_PARAMS_BYTES_MAX];
     memset(plan, 0, sizeof *plan);
     if (type->program.plan != NULL) {
-        return type->program.plan(params != NULL ? params : zeros, plan) == YOKE_OK;
+        params = params != NULL ? params : zeros;
+        return type->program.plan(params, plan) == YOKE_OK && type_plan_is_sound(type, plan);
     }
     for (uint32_t k = 0; k < type->num_inputs; k++) {
         bool ragged = type->in_bytes[k] == YOKE_RAGGED;

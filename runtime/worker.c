@@ -27,11 +27,12 @@
 #define WORKER_OLDEST_FIRST 64
 #define WORKER_ROUNDS_PER_CLOCK 16
 
-/* What a worker has found: one of the three, or none of them. */
+/* What a worker has found: one of the four, or none of them. */
 typedef struct worker_work {
     yoke_job *ticket;
     yoke_frame *frame; /* stolen */
     batch *handed;
+    crew *crew;
 } worker_work;
 
 static _Thread_local yoke_worker *worker_current;
@@ -277,6 +278,10 @@ static bool worker_look(yoke_worker *worker, worker_work *found)
     if (found->handed != NULL) {
         return true;
     }
+    found->crew = ready_find_crew_any(worker->rt);
+    if (found->crew != NULL) {
+        return true;
+    }
     found->ticket = worker_take_high(worker);
     if (found->ticket == NULL) {
         found->ticket = worker_take_ready(worker);
@@ -409,6 +414,10 @@ static bool worker_take(yoke_worker *worker, worker_work *found)
             return true;
         }
     }
+    found->crew = ready_find_crew_any(worker->rt); /* a device waits for what it copies */
+    if (found->crew != NULL) {
+        return true;
+    }
     if (worker->high_in_a_row < WORKER_HIGH_IN_A_ROW) {
         found->ticket = worker_take_high(worker);
     }
@@ -441,6 +450,9 @@ static void worker_run(yoke_worker *worker, const worker_work *found)
         run_ticket(worker, found->ticket);
     } else if (found->frame != NULL) {
         fork_run_stolen(worker, found->frame);
+    } else if (found->crew != NULL) {
+        while (crew_help_any(found->crew)) {
+        }
     } else {
         run_batch(worker, found->handed);
     }

@@ -35,6 +35,7 @@ struct backend_kernel {
 
 /* What memory->handle points at: memory that close has to free if nobody did. */
 typedef struct host_memory {
+    uint64_t taken; /* bytes that stand for the device's own */
     struct host_memory *next;
     void *allocated; /* NULL: imported */
     size_t bytes;
@@ -54,6 +55,7 @@ struct backend_device {
     uint64_t times_ns[BACKEND_SLOTS_MAX][2]; /* by slot: begin, end */
     backend_kernel *kernels;
     host_memory *memories;
+    uint64_t memory_taken;
 };
 
 _Static_assert(sizeof(backend_span) == sizeof(yoke_span) &&
@@ -176,6 +178,8 @@ static yoke_status host_alloc(backend_device *device, backend_memory_kind kind, 
         allocator->free(allocator->user, allocated, bytes);
     } else if (kind == BACKEND_MEMORY_DEVICE) {
         memory->host = NULL; /* as on a real device */
+        device->memories->taken = bytes;
+        device->memory_taken += bytes;
     }
     return status;
 }
@@ -200,9 +204,15 @@ static void host_release(backend_device *device, backend_memory *memory)
         link = &(*link)->next;
     }
     *link = kept->next;
+    device->memory_taken -= kept->taken;
     service_free(host, kept->allocated, kept->bytes);
     service_free(host, kept, sizeof *kept);
     *memory = (backend_memory){0};
+}
+
+static uint64_t host_taken(const backend_device *device)
+{
+    return device->memory_taken;
 }
 
 /* -- batches ----------------------------------------------------------------------------------- */
@@ -402,6 +412,7 @@ const backend_ops host_ops = {
     .alloc = host_alloc,
     .import = host_import,
     .release = host_release,
+    .taken = host_taken,
     .submit = host_submit,
     .completed = host_completed,
     .times = host_times,

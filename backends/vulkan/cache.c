@@ -4,16 +4,17 @@
  * The submitter's thread; several processes may share the folder: a file is written under another
  * name and renamed, so a reader sees one whole file or the other, and the last writer wins. What
  * always holds: the driver gets only data that was written by the same driver for the same device
- * and has its checksum, from a file that belongs to this user and that nobody else may write.
+ * and has its SHA-256, from a file that belongs to this user and that nobody else may write.
  * Nothing here can fail the caller but want of memory: all else is one log line.
  *
  * Costs a read of the file when a device opens, and a write for each kernel that was not in it.
- * There is no fsync: what a power cut leaves behind has a wrong checksum or length.
+ * There is no fsync: what a power cut leaves behind has a wrong hash or length.
  */
 #include "cache.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +23,22 @@
 
 #include "device.h"
 
-static uint64_t vulkan_cache_checksum(const uint8_t *data, size_t bytes)
+_Static_assert(VULKAN_CACHE_SHA256_BYTES == SHA256_DIGEST_SIZE, "the header's field");
+
+static void vulkan_cache_hash(const void *data, size_t bytes,
+                              uint8_t hash[VULKAN_CACHE_SHA256_BYTES])
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < bytes; i++) {
-        hash = (hash ^ data[i]) * UINT64_C(0x100000001b3);
-    }
-    return hash;
+    struct sha256_ctx context;
+    sha256_init(&context);
+    sha256_update(&context, bytes, data);
+    sha256_digest(&context, SHA256_DIGEST_SIZE, hash);
+}
+
+static bool vulkan_cache_has_hash(const void *data, const vulkan_cache_head *head)
+{
+    uint8_t hash[VULKAN_CACHE_SHA256_BYTES];
+    vulkan_cache_hash(data, head->data_bytes, hash);
+    return memcmp(hash, head->sha256, sizeof hash) == 0;
 }
 
 static vulkan_cache_head vulkan_cache_head_of(const vulkan_probe *probe)
@@ -63,11 +73,28 @@ static bool vulkan_cache_read_all(int file, void *to, size_t bytes)
     return true;
 }
 
+#define CACHE_OLD "" /* a fault that nobody needs to hear of */
+
+/* The magic and the version, which every version of the file begins with. */
+static const char *vulkan_cache_read_version(int file, vulkan_cache_head *head,
+                                             const vulkan_cache_head *expected)
+{
+    if (!vulkan_cache_read_all(file, head, offsetof(vulkan_cache_head, vendor)) ||
+        memcmp(head->magic, expected->magic, sizeof head->magic) != 0) {
+        return "is damaged";
+    }
+    if (head->version != expected->version) {
+        return head->version == 1 ? CACHE_OLD : "is another version's";
+    }
+    return NULL;
+}
+
 /* What is wrong with the open file, or NULL: then head is read and tells how many bytes follow. */
 static const char *vulkan_cache_read_head(const vulkan_probe *probe, int file,
                                           vulkan_cache_head *head)
 {
     vulkan_cache_head expected = vulkan_cache_head_of(probe);
+    const size_t begun = offsetof(vulkan_cache_head, vendor);
     struct stat about;
     if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) {
         return "is not a file";
@@ -75,8 +102,11 @@ static const char *vulkan_cache_read_head(const vulkan_probe *probe, int file,
     if (about.st_uid != geteuid() || (about.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         return "can be written by others";
     }
-    if (!vulkan_cache_read_all(file, head, sizeof *head) ||
-        memcmp(head->magic, expected.magic, sizeof head->magic) != 0 ||
+    const char *fault = vulkan_cache_read_version(file, head, &expected);
+    if (fault != NULL) {
+        return fault;
+    }
+    if (!vulkan_cache_read_all(file, (uint8_t *)head + begun, sizeof *head - begun) ||
         head->data_bytes > VULKAN_CACHE_BYTES_MAX ||
         head->data_bytes + sizeof *head != (uint64_t)about.st_size) {
         return "is damaged";
@@ -87,6 +117,29 @@ static const char *vulkan_cache_read_head(const vulkan_probe *probe, int file,
     return NULL;
 }
 
+static void vulkan_cache_ignore(const backend_device *device, const char *fault)
+{
+    service_log(&device->instance->host, YOKE_LOG_WARNING, "vulkan: pipeline cache %s %s: ignored",
+                device->cache.path, fault);
+}
+
+/* The file does not open. Where there is none, all is well, or the folder is wrong: then it is the
+ * writing that fails, and says so. */
+static void vulkan_cache_ignore_closed(const backend_device *device, int error)
+{
+    struct stat about;
+    char why[128], fault[160];
+    if (lstat(device->cache.path, &about) != 0) {
+        return;
+    }
+    if (S_ISLNK(about.st_mode)) {
+        vulkan_cache_ignore(device, "is a symbolic link");
+        return;
+    }
+    snprintf(fault, sizeof fault, "cannot be read (%s)", strerror_r(error, why, sizeof why));
+    vulkan_cache_ignore(device, fault);
+}
+
 /* The file's data, *bytes of them, to be freed by the caller; NULL: none that can be used. */
 static void *vulkan_cache_load(backend_device *device, size_t *bytes)
 {
@@ -95,26 +148,22 @@ static void *vulkan_cache_load(backend_device *device, size_t *bytes)
     void *data = NULL;
     int file = open(device->cache.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (file < 0) {
-        if (errno != ENOENT) {
-            service_log(host, YOKE_LOG_WARNING, "vulkan: pipeline cache %s: %s: ignored",
-                        device->cache.path, strerror(errno));
-        }
+        vulkan_cache_ignore_closed(device, errno);
         return NULL;
     }
     const char *fault = vulkan_cache_read_head(device->probe, file, &head);
     if (fault == NULL && head.data_bytes > 0) {
         data = service_alloc(host, head.data_bytes);
         if (data != NULL && (!vulkan_cache_read_all(file, data, head.data_bytes) ||
-                             vulkan_cache_checksum(data, head.data_bytes) != head.checksum)) {
+                             !vulkan_cache_has_hash(data, &head))) {
             fault = "is damaged";
             service_free(host, data, head.data_bytes);
             data = NULL;
         }
     }
     close(file);
-    if (fault != NULL) {
-        service_log(host, YOKE_LOG_WARNING, "vulkan: pipeline cache %s %s: ignored",
-                    device->cache.path, fault);
+    if (fault != NULL && fault[0] != '\0') {
+        vulkan_cache_ignore(device, fault);
     }
     *bytes = data != NULL ? head.data_bytes : 0;
     return data;
@@ -221,7 +270,8 @@ static bool vulkan_cache_write(const vulkan_cache *cache, const vulkan_cache_hea
 static void vulkan_cache_give_up(backend_device *device, const char *why)
 {
     service_log(&device->instance->host, YOKE_LOG_WARNING,
-                "vulkan: pipeline cache %s is not stored: %s", device->cache.path, why);
+                "vulkan: pipeline cache %s is not stored, so the next start compiles again: %s",
+                device->cache.path, why);
     device->cache.is_silent = true;
 }
 
@@ -234,9 +284,10 @@ static void vulkan_cache_save_data(backend_device *device, size_t bytes, void *d
     }
     vulkan_cache_head head = vulkan_cache_head_of(device->probe);
     head.data_bytes = bytes;
-    head.checksum = vulkan_cache_checksum(data, bytes);
+    vulkan_cache_hash(data, bytes, head.sha256);
     if (!vulkan_cache_write(cache, &head, data)) {
-        vulkan_cache_give_up(device, strerror(errno));
+        char why[128];
+        vulkan_cache_give_up(device, strerror_r(errno, why, sizeof why));
         return;
     }
     cache->stored_bytes = bytes;

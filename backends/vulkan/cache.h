@@ -2,7 +2,8 @@
  * The pipeline cache, in memory and on disk.
  *
  * One file a device, `pipelines-<device UUID>.bin` in the folder given: a header
- * (vulkan_cache_head) and the driver's data. Losing it costs time, never an answer.
+ * (vulkan_cache_head) and the driver's data. Losing it costs time, never an answer. A file of an
+ * older version is left alone until a new one takes its place, without a word.
  */
 #ifndef YOKE_BACKENDS_VULKAN_CACHE_H
 #define YOKE_BACKENDS_VULKAN_CACHE_H
@@ -13,7 +14,8 @@
 #include <volk.h>
 
 #define VULKAN_CACHE_BYTES_MAX (16u << 20) /* of the driver's data */
-#define VULKAN_CACHE_VERSION 1
+#define VULKAN_CACHE_VERSION 2             /* 1 had another checksum and a shorter header */
+#define VULKAN_CACHE_SHA256_BYTES 32
 
 typedef struct vulkan_cache_head {
     char magic[8]; /* "YOKEPIPE" */
@@ -22,8 +24,10 @@ typedef struct vulkan_cache_head {
     uint32_t reserved;
     uint8_t device_uuid[VK_UUID_SIZE], driver_uuid[VK_UUID_SIZE], cache_uuid[VK_UUID_SIZE];
     uint64_t data_bytes;
-    uint64_t checksum; /* FNV-1a of the data: finds damage, not malice */
+    uint8_t sha256[VULKAN_CACHE_SHA256_BYTES]; /* of the data: finds damage, not malice */
 } vulkan_cache_head;
+
+_Static_assert(sizeof(vulkan_cache_head) == 112, "no padding: every byte of it is compared");
 
 typedef struct vulkan_cache {
     VkPipelineCache cache;

@@ -114,6 +114,8 @@ yoke_status vulkan_device_open(backend_instance *instance, uint32_t index,
     made->instance = instance;
     made->probe = &instance->devices[index];
     made->num_slots = options->num_slots;
+    made->memory_max = options->memory_bytes_max;
+    made->is_exclusive = options->is_exclusive;
     yoke_status status = vulkan_device_create(made);
     if (status == YOKE_OK) {
         status = vulkan_device_create_layout(made);

@@ -31,6 +31,8 @@ struct backend_device {
     vulkan_cache cache;
     backend_kernel *kernels;
     vulkan_memory *memories;
+    uint64_t memory_taken, memory_max; /* bytes of its own: taken; that may be, 0: by the budget */
+    bool is_exclusive;
 
     /* timeline.c's */
     VkSemaphore timeline;

@@ -89,7 +89,7 @@ static yoke_status vulkan_loader_start(vulkan_loader *loader, char *why_not)
         return status;
     }
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER) {
-        return vulkan_loader_refuse(why_not, "no Vulkan driver is installed");
+        return vulkan_loader_refuse(why_not, "the Vulkan loader finds no driver");
     }
     snprintf(why_not, BACKEND_WHY_BYTES, "vkCreateInstance failed (VkResult %d)", (int)result);
     return YOKE_UNSUPPORTED;

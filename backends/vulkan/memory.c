@@ -14,7 +14,8 @@ struct vulkan_memory {
     vulkan_memory *next;
     VkBuffer buffer;
     VkDeviceMemory memory;
-    VkDeviceSize skip; /* where in the buffer the aligned part begins */
+    VkDeviceSize skip;  /* where in the buffer the aligned part begins */
+    VkDeviceSize taken; /* of the device's own memory */
 };
 
 /* -- the driver's part ------------------------------------------------------------------------- */
@@ -110,6 +111,19 @@ static uint32_t vulkan_memory_device_type(const VkPhysicalDeviceMemoryProperties
     return any;
 }
 
+/* Whether so much of the device's own memory may be taken now. */
+static bool vulkan_memory_may_take(const backend_device *device, VkDeviceSize bytes, uint32_t type)
+{
+    vulkan_heap heap = {
+        .own = device->memory_taken,
+        .limit = device->memory_max,
+        .is_exclusive = device->is_exclusive,
+    };
+    return bytes <= vulkan_probe_budget(
+                        device->probe,
+                        device->instance->loader.vkGetPhysicalDeviceMemoryProperties2, type, &heap);
+}
+
 static yoke_status vulkan_memory_map(backend_device *device, vulkan_memory *made,
                                      backend_memory *memory)
 {
@@ -146,7 +160,8 @@ static yoke_status vulkan_memory_make(backend_device *device, vulkan_memory *mad
     if (type == UINT32_MAX) {
         return YOKE_UNSUPPORTED;
     }
-    if (!vulkan_memory_fits(device->probe, needs.size, type)) {
+    if (!vulkan_memory_fits(device->probe, needs.size, type) ||
+        (kind == BACKEND_MEMORY_DEVICE && !vulkan_memory_may_take(device, needs.size, type))) {
         return YOKE_NO_MEMORY;
     }
     *memory = (backend_memory){.bytes = bytes, .handle = made};
@@ -155,6 +170,7 @@ static yoke_status vulkan_memory_make(backend_device *device, vulkan_memory *mad
         status = vulkan_memory_map(device, made, memory);
     } else if (status == YOKE_OK) {
         made->skip = -address & (MEMORY_ALIGN - 1);
+        made->taken = needs.size;
     }
     memory->address = status == YOKE_OK ? address + made->skip : 0;
     return status;
@@ -217,6 +233,7 @@ static yoke_status vulkan_memory_keep(backend_device *device, vulkan_memory *mad
     }
     made->next = device->memories;
     device->memories = made;
+    device->memory_taken += made->taken;
     return YOKE_OK;
 }
 
@@ -267,9 +284,15 @@ void vulkan_memory_release(backend_device *device, backend_memory *memory)
         link = &(*link)->next;
     }
     *link = made->next;
+    device->memory_taken -= made->taken;
     vulkan_memory_destroy(device, made);
     service_free(&device->instance->host, made, sizeof *made);
     *memory = (backend_memory){0};
+}
+
+uint64_t vulkan_memory_taken(const backend_device *device)
+{
+    return device->memory_taken;
 }
 
 VkBuffer vulkan_memory_buffer(backend_place place, VkDeviceSize *offset)

@@ -11,6 +11,7 @@ yoke_status vulkan_memory_alloc(backend_device *device, backend_memory_kind kind
 yoke_status vulkan_memory_import(backend_device *device, void *host, size_t bytes,
                                  backend_memory *memory);
 void vulkan_memory_release(backend_device *device, backend_memory *memory);
+uint64_t vulkan_memory_taken(const backend_device *device);
 
 /* The buffer that holds a place, and where in it. */
 VkBuffer vulkan_memory_buffer(backend_place place, VkDeviceSize *offset);

@@ -59,6 +59,50 @@ uint32_t vulkan_probe_memory_type(const VkPhysicalDeviceMemoryProperties *memory
     return best;
 }
 
+/* -- how much memory --------------------------------------------------------------------------- */
+
+static uint64_t vulkan_probe_less(uint64_t from, uint64_t bytes)
+{
+    return from > bytes ? from - bytes : 0;
+}
+
+static uint64_t vulkan_probe_min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t vulkan_probe_may_take(const vulkan_heap *heap)
+{
+    uint64_t free = vulkan_probe_less(heap->budget, heap->used);
+    uint64_t may = heap->limit != 0
+                       ? vulkan_probe_min(free, vulkan_probe_less(heap->limit, heap->own))
+                       : vulkan_probe_less(free, heap->budget / 8);
+    if (!heap->is_exclusive) {
+        uint64_t share = free / 2 + heap->own / 2; /* halves first: the sum need not fit */
+        may = vulkan_probe_min(may, vulkan_probe_less(share, heap->own));
+    }
+    return may;
+}
+
+uint64_t vulkan_probe_budget(const vulkan_probe *probe,
+                             PFN_vkGetPhysicalDeviceMemoryProperties2 read, uint32_t type,
+                             vulkan_heap *heap)
+{
+    uint32_t index = probe->memory.memoryTypes[type].heapIndex;
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 memory = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2, .pNext = &budget};
+    heap->budget = probe->memory.memoryHeaps[index].size;
+    heap->used = heap->own;
+    if (probe->has_budget) {
+        read(probe->physical, &memory);
+        heap->budget = vulkan_probe_min(heap->budget, budget.heapBudget[index]);
+        heap->used = budget.heapUsage[index];
+    }
+    return vulkan_probe_may_take(heap);
+}
+
 /* -- what it is -------------------------------------------------------------------------------- */
 
 static void vulkan_probe_read_memory(const vulkan_loader *loader, vulkan_probe *probe)
@@ -240,6 +284,8 @@ static void vulkan_probe_read_12(const backend_host *host, const vulkan_loader *
     memcpy(probe->driver_uuid, id.driverUUID, sizeof probe->driver_uuid);
     probe->allocation_bytes_max = limits.maxMemoryAllocationSize;
     probe->import_align = has_import ? import.minImportedHostPointerAlignment : 0;
+    probe->has_budget = vulkan_probe_has_extension(host, loader, probe->physical,
+                                                   VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     vulkan_probe_read_features(loader, probe);
     vulkan_probe_capabilities(probe, &subgroup);
 }

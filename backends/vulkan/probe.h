@@ -48,6 +48,7 @@ typedef struct vulkan_probe {
     VkPhysicalDeviceMemoryProperties memory;
     VkDeviceSize allocation_bytes_max;
     VkDeviceSize import_align; /* of imported host memory, bytes; 0: it cannot import */
+    bool has_budget;           /* the driver tells how much of a heap may be used now */
     uint32_t vendor, driver_version;
     uint8_t driver_uuid[VK_UUID_SIZE];
     uint8_t cache_uuid[VK_UUID_SIZE];
@@ -62,5 +63,31 @@ void vulkan_probe_read(const backend_host *host, const vulkan_loader *loader,
  * is one. UINT32_MAX: none. Pure. */
 uint32_t vulkan_probe_memory_type(const VkPhysicalDeviceMemoryProperties *memory,
                                   uint32_t type_bits);
+
+/* A heap of device memory, as one asks how much more of it to take. All in bytes. */
+typedef struct vulkan_heap {
+    uint64_t budget;   /* what this process may use, by the driver */
+    uint64_t used;     /* of that, by all of this process */
+    uint64_t own;      /* of that, by this runtime on this device */
+    uint64_t limit;    /* for `own`, the policy's limits.device_mib; 0: none but the budget */
+    bool is_exclusive; /* the policy's gpu.exclusive */
+} vulkan_heap;
+
+/*
+ * How many bytes this runtime may take besides its own: no more than is free in the budget, nor
+ * than the limit leaves; without a limit, an eighth of the budget stays free. If the device is not
+ * exclusive, `own` grows to no more than half of what would be free without it. Pure.
+ */
+uint64_t vulkan_probe_may_take(const vulkan_heap *heap);
+
+/*
+ * The same for memory of a type, now: fills in the heap's budget and use, as the driver tells them,
+ * or its size and `own`, where the driver does not.
+ *   Threads:  any, once the device is probed. Costs a call of the driver: for when memory is taken,
+ *             not for each batch.
+ */
+uint64_t vulkan_probe_budget(const vulkan_probe *probe,
+                             PFN_vkGetPhysicalDeviceMemoryProperties2 read, uint32_t type,
+                             vulkan_heap *heap);
 
 #endif

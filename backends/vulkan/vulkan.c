@@ -28,6 +28,7 @@ const backend_ops vulkan_ops = {
     .alloc = vulkan_memory_alloc,
     .import = vulkan_memory_import,
     .release = vulkan_memory_release,
+    .taken = vulkan_memory_taken,
     .submit = vulkan_timeline_submit,
     .completed = vulkan_timeline_completed,
     .times = vulkan_record_times,

@@ -31,13 +31,13 @@ done
 expect_none "exported names that are not yoke_*" "$(without '^yoke_' <<<"$exported")"
 expect_none "sonames other than libyoke.so.0" "$(without '^libyoke\.so\.0$' <<<"$soname")"
 expect_none "libraries it must not need" \
-    "$(without '^(libc|libm|libpthread|libsecp256k1|libhwloc|liburcu-bp|liburcu-common|libcyaml|libyaml-0|ld-linux[-_a-z0-9]*)\.so\.[0-9]+$' \
+    "$(without '^(libc|libm|libpthread|libsecp256k1|libhwloc|liburcu-bp|liburcu-common|libcyaml|libyaml-0|libnettle|ld-linux[-_a-z0-9]*)\.so\.[0-9]+$' \
         <<<"$needed")"
 
 # Names left open come from libc, libm or libpthread (these carry a version), from the libraries
 # above, or are the weak names that every shared object has.
 expect_none "undefined names from elsewhere" \
-    "$(without '@GLIBC_|^(secp256k1|hwloc|urcu|cyaml|yaml)_|^(__gmon_start__|_ITM_(de)?registerTMCloneTable)$' \
+    "$(without '@GLIBC_|^(secp256k1|hwloc|urcu|cyaml|yaml|nettle)_|^(__gmon_start__|_ITM_(de)?registerTMCloneTable)$' \
         <<<"$undefined")"
 expect_none "functions that print or end the host" \
     "$(with '^(v?printf|__v?printf_chk|puts|putchar|perror|exit|_exit|quick_exit|system)@' \

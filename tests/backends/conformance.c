@@ -97,8 +97,9 @@ static yoke_status open_all(const subject *backend, program *p)
     status = ops->open(f.instance, 0, &options, &f.device);
     if (status == YOKE_OK) {
         status = ops->compile(f.device, &fixture_vector, &f.vector);
-        status =
-            status == YOKE_OK ? ops->alloc(f.device, BACKEND_MEMORY_SHARED, 4096, &memory) : status;
+        for (int kind = BACKEND_MEMORY_SHARED; kind <= BACKEND_MEMORY_DEVICE; kind++) {
+            status = status == YOKE_OK ? ops->alloc(f.device, kind, 4096, &memory) : status;
+        }
         assert_int_equal(ops->close(f.device), YOKE_OK);
     }
     ops->close_instance(f.instance);
@@ -542,7 +543,7 @@ static void a_lost_device_stays_lost_until_it_is_opened_again(void **state)
     vector v;
     backend_kernel *kernel;
     backend_memory memory;
-    uint64_t value = 0;
+    uint64_t value = 0, begin_ns, end_ns;
     fixture_open(&f, backend, 2);
     vector_make(&f, &v, 0, ITEMS, false, 0, seed);
     backend_batch batch = vector_batch(&f, &v);
@@ -555,7 +556,10 @@ static void a_lost_device_stays_lost_until_it_is_opened_again(void **state)
         assert_int_equal(f.ops->compile(f.device, &fixture_vector, &kernel), YOKE_NO_DEVICE);
         assert_int_equal(f.ops->alloc(f.device, BACKEND_MEMORY_SHARED, 4096, &memory),
                          YOKE_NO_DEVICE);
+        assert_int_equal(f.ops->alloc(f.device, BACKEND_MEMORY_DEVICE, 4096, &memory),
+                         YOKE_NO_DEVICE);
         assert_int_equal(f.ops->import(f.device, &f, 4096, &memory), YOKE_NO_DEVICE);
+        assert_int_equal(f.ops->times(f.device, 0, &begin_ns, &end_ns), YOKE_NO_DEVICE);
     }
     vector_release(&f, &v);
     assert_int_equal(f.ops->close(f.device), YOKE_OK);
@@ -604,6 +608,7 @@ int conformance_run(const subject *backend)
     };
     seed = fixture_seed();
     int num_failed = cmocka_run_group_tests_name(backend->ops->name, tests, NULL, NULL);
+    num_failed += operations_run(backend, seed);
     if (backend->reads_spirv) {
         num_failed += cmocka_run_group_tests_name("SPIR-V", spirv_tests, NULL, NULL);
     }

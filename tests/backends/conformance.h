@@ -9,4 +9,7 @@
 /* Runs the whole suite; returns how many tests failed. */
 int conformance_run(const subject *backend);
 
+/* operations.c's part of it. */
+int operations_run(const subject *backend, uint64_t from_seed);
+
 #endif

@@ -1,11 +1,16 @@
 /*
- * What the Vulkan backend decides without a device: which SPIR-V it takes, which memory, how a
- * dispatch is laid out, what a VkResult means.
+ * What the Vulkan backend decides without a device: which SPIR-V it takes, which memory and how
+ * much of it, how a dispatch is laid out, what a VkResult means. One test asks the drivers of this
+ * machine for their budgets.
  */
+#include <dlfcn.h>
+
+#include "backends/vulkan/instance.h"
 #include "backends/vulkan/probe.h"
 #include "backends/vulkan/record.h"
 #include "backends/vulkan/result.h"
 #include "backends/vulkan/spirv.h"
+#include "backends/vulkan/vulkan.h"
 #include "tests/backends/fixture.h"
 #include "tests/backends/vector.spv.h"
 
@@ -207,6 +212,153 @@ static void the_memory_that_the_host_reads_fastest_is_chosen(void **state)
     }
 }
 
+/* -- how much memory --------------------------------------------------------------------------- */
+
+#define GIB(n) ((uint64_t)(n) << 30)
+
+static void the_policy_and_the_budget_bound_what_may_be_taken(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t budget, used, own, limit;
+        bool is_exclusive;
+        uint64_t may;
+    } rows[] = {
+        /* All of the budget but an eighth. */
+        {GIB(80), 0, 0, 0, true, GIB(70)},
+        {GIB(80), GIB(10), 0, 0, true, GIB(60)},
+        {GIB(80), GIB(10), GIB(10), 0, true, GIB(60)},
+        {GIB(80), GIB(70), GIB(70), 0, true, 0},
+        {GIB(80), GIB(75), GIB(3), 0, true, 0},
+        {GIB(80), GIB(90), GIB(3), 0, true, 0}, /* others have come since */
+        {0, 0, 0, 0, true, 0},
+        /* A limit, as far as it is free. */
+        {GIB(80), 0, 0, GIB(4), true, GIB(4)},
+        {GIB(80), GIB(20), GIB(3), GIB(4), true, GIB(1)},
+        {GIB(80), GIB(20), GIB(5), GIB(4), true, 0},
+        {GIB(80), GIB(78), 0, GIB(4), true, GIB(2)},
+        {GIB(80), GIB(80), 0, GIB(4), true, 0},
+        {GIB(80), 0, 0, GIB(99), true, GIB(80)},
+        /* Half of what would be free without its own. */
+        {GIB(80), 0, 0, 0, false, GIB(40)},
+        {GIB(80), GIB(20), GIB(20), 0, false, GIB(20)},
+        {GIB(80), GIB(40), GIB(40), 0, false, 0},
+        {GIB(80), GIB(60), GIB(60), 0, false, 0},
+        {GIB(80), GIB(40), 0, 0, false, GIB(20)},
+        {GIB(80), GIB(60), 0, 0, false, GIB(10)},
+        {GIB(80), GIB(68), 0, 0, false, GIB(2)}, /* here the eighth is more than the half */
+        {GIB(80), GIB(72), 0, 0, false, 0},
+        /* Both. */
+        {GIB(80), 0, 0, GIB(4), false, GIB(4)},
+        {GIB(80), 0, 0, GIB(60), false, GIB(40)},
+        {GIB(80), GIB(76), 0, GIB(4), false, GIB(2)},
+        /* Whatever a driver may say. */
+        {UINT64_MAX, 0, 0, 0, true, UINT64_MAX - UINT64_MAX / 8},
+        {UINT64_MAX, 0, UINT64_MAX, 0, false, 0},
+        {0, UINT64_MAX, 0, UINT64_MAX, true, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        vulkan_heap heap = {rows[i].budget, rows[i].used, rows[i].own, rows[i].limit,
+                            rows[i].is_exclusive};
+        uint64_t may = vulkan_probe_may_take(&heap);
+        if (may != rows[i].may) {
+            fail_msg("row %zu: %llu bytes, not %llu", i, (unsigned long long)may,
+                     (unsigned long long)rows[i].may);
+        }
+    }
+}
+
+static void who_has_taken_what_it_may_may_take_no_more(void **state)
+{
+    (void)state;
+    fixture_random random = fixture_random_of(fixture_seed());
+    for (int round = 0; round < 100000; round++) {
+        uint64_t scale = GIB(1) << fixture_random_below(&random, 8);
+        vulkan_heap heap = {
+            .budget = fixture_random_below(&random, scale),
+            .own = fixture_random_below(&random, scale / 2),
+            .limit = fixture_random_below(&random, 2) * fixture_random_below(&random, scale),
+            .is_exclusive = fixture_random_below(&random, 2) == 0,
+        };
+        heap.used = heap.own + fixture_random_below(&random, scale / 2);
+        uint64_t may = vulkan_probe_may_take(&heap);
+        assert_true(may == 0 || heap.used + may <= heap.budget);
+        assert_true(may == 0 || heap.limit == 0 || heap.own + may <= heap.limit);
+        heap.used += may;
+        heap.own += may;
+        assert_in_range(vulkan_probe_may_take(&heap), 0, 1); /* a byte lost in halving */
+    }
+}
+
+static VKAPI_ATTR void VKAPI_CALL tell_budget(VkPhysicalDevice physical,
+                                              VkPhysicalDeviceMemoryProperties2 *memory)
+{
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT *budget = memory->pNext;
+    assert_null(physical);
+    assert_int_equal(memory->sType, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2);
+    assert_int_equal(budget->sType, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT);
+    assert_null(budget->pNext);
+    budget->heapBudget[0] = GIB(3);
+    budget->heapBudget[1] = GIB(32);
+    budget->heapUsage[1] = GIB(6);
+}
+
+static void the_budget_is_that_of_the_heap_of_the_type(void **state)
+{
+    (void)state;
+    vulkan_probe probe = {.has_budget = true,
+                          .memory = {.memoryTypeCount = 2,
+                                     .memoryTypes = {{.heapIndex = 1}, {.heapIndex = 0}},
+                                     .memoryHeapCount = 2,
+                                     .memoryHeaps = {{.size = GIB(2)}, {.size = GIB(40)}}}};
+    vulkan_heap heap = {.own = GIB(4), .is_exclusive = true};
+    assert_int_equal(vulkan_probe_budget(&probe, tell_budget, 0, &heap), GIB(22));
+    assert_int_equal(heap.budget, GIB(32));
+    assert_int_equal(heap.used, GIB(6));
+    heap = (vulkan_heap){.is_exclusive = true};
+    assert_int_equal(vulkan_probe_budget(&probe, tell_budget, 1, &heap), GIB(2) - GIB(2) / 8);
+    assert_int_equal(heap.budget, GIB(2)); /* no heap has more than its size */
+    heap = (vulkan_heap){.own = GIB(4), .is_exclusive = true};
+    probe.has_budget = false; /* then the heap's size, and what is known to be taken */
+    assert_int_equal(vulkan_probe_budget(&probe, NULL, 0, &heap), GIB(31));
+    assert_int_equal(heap.budget, GIB(40));
+    assert_int_equal(heap.used, GIB(4));
+}
+
+static PFN_vkGetPhysicalDeviceMemoryProperties2 real_read(const vulkan_loader *loader)
+{
+    void *symbol = dlsym(loader->library, "vkGetPhysicalDeviceMemoryProperties2");
+    PFN_vkGetPhysicalDeviceMemoryProperties2 read;
+    memcpy(&read, &symbol, sizeof read);
+    return read;
+}
+
+static void every_heap_of_this_machine_has_a_budget(void **state)
+{
+    (void)state;
+    static const subject vulkan = {.ops = &vulkan_ops, .reads_spirv = true};
+    fixture f;
+    fixture_open_instance(&f, &vulkan);
+    PFN_vkGetPhysicalDeviceMemoryProperties2 read = real_read(&f.instance->loader);
+    assert_non_null(read);
+    for (uint32_t i = 0; i < f.instance->num_devices; i++) {
+        const vulkan_probe *probe = &f.instance->devices[i];
+        for (uint32_t type = 0; type < probe->memory.memoryTypeCount && probe->info.is_fit;
+             type++) {
+            uint32_t index = probe->memory.memoryTypes[type].heapIndex;
+            vulkan_heap heap = {.is_exclusive = true};
+            uint64_t may = vulkan_probe_budget(probe, read, type, &heap);
+            printf("%s: heap %u: %llu MiB (%s), used %llu MiB, may take %llu MiB\n",
+                   probe->info.name, index, (unsigned long long)(heap.budget >> 20),
+                   probe->has_budget ? "the driver's budget" : "its size",
+                   (unsigned long long)(heap.used >> 20), (unsigned long long)(may >> 20));
+            assert_in_range(heap.budget, 1, probe->memory.memoryHeaps[index].size);
+            assert_in_range(may, 0, heap.budget);
+        }
+    }
+    fixture_close(&f);
+}
+
 /* -- results ----------------------------------------------------------------------------------- */
 
 static void each_result_has_its_status(void **state)
@@ -249,6 +401,10 @@ int main(void)
         cmocka_unit_test(a_plane_covers_all_items_and_little_more),
         cmocka_unit_test(what_no_plane_holds_is_refused),
         cmocka_unit_test(the_memory_that_the_host_reads_fastest_is_chosen),
+        cmocka_unit_test(the_policy_and_the_budget_bound_what_may_be_taken),
+        cmocka_unit_test(who_has_taken_what_it_may_may_take_no_more),
+        cmocka_unit_test(the_budget_is_that_of_the_heap_of_the_type),
+        cmocka_unit_test(every_heap_of_this_machine_has_a_budget),
         cmocka_unit_test(each_result_has_its_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

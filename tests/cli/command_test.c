@@ -672,19 +672,79 @@ static void devices_of_this_machine_are_listed(void **state)
     json_t *root = parse_output();
     json_t *device;
     size_t i;
-    json_int_t ready = 0;
+    json_int_t ready = 0, num_fit = 0;
     json_array_foreach(json_object_get(root, "devices"), i, device)
     {
+        json_t *index = json_object_get(device, "index");
         const char *text = json_string_value(json_object_get(device, "state"));
         assert_non_null(text);
         assert_non_null(json_string_value(json_object_get(device, "backend")));
         assert_int_equal(json_string_length(json_object_get(device, "uuid")), 36);
+        assert_int_equal(json_is_integer(index), strcmp(text, "not fit") != 0);
+        assert_true(json_is_null(index) || json_integer_value(index) == num_fit++);
         bool is_ready = strcmp(text, "ready") == 0;
         assert_true(is_ready || json_is_string(json_object_get(device, "why")));
         ready += is_ready;
     }
     assert_int_equal(json_integer_value(json_object_get(root, "ready")), ready);
     json_decref(root);
+}
+
+/* Runs with a policy that names a device, and expects the device at that place to be ready. */
+static void assert_named_is_ready(const char *name, size_t place)
+{
+    char text[400];
+    int size = snprintf(text, sizeof(text), "gpu:\n  devices: \"%s\"\n", name);
+    write_file("named.yaml", text, (size_t)size);
+    run("devices", "--policy", "named.yaml", "--json");
+    assert_int_equal(code, 0);
+    assert_string_equal(err, "");
+    json_t *root = parse_output();
+    json_t *device = json_array_get(json_object_get(root, "devices"), place);
+    assert_string_equal(json_string_value(json_object_get(device, "state")), "ready");
+    json_decref(root);
+}
+
+static void what_devices_prints_names_a_device_in_the_policy(void **state)
+{
+    (void)state;
+    show_devices();
+    run("devices", "--json");
+    json_t *root = parse_output();
+    json_t *device;
+    size_t i;
+    json_array_foreach(json_object_get(root, "devices"), i, device)
+    {
+        json_t *index = json_object_get(device, "index");
+        char digits[24];
+        if (!json_is_integer(index)) {
+            continue;
+        }
+        snprintf(digits, sizeof(digits), "%lld", (long long)json_integer_value(index));
+        assert_named_is_ready(digits, i);
+        assert_named_is_ready(json_string_value(json_object_get(device, "uuid")), i);
+        run("devices");
+        assert_contains(out, digits);
+        assert_contains(out, json_string_value(json_object_get(device, "uuid")));
+    }
+    json_decref(root);
+}
+
+static void a_name_in_the_policy_that_no_device_has_is_one_line(void **state)
+{
+    (void)state;
+    static const char absent[] = "gpu: {devices: No Such Card}\n";
+    static const char comma[] = "gpu:\n  devices: \"0,\"\n";
+    write_file("absent.yaml", absent, sizeof(absent) - 1);
+    run("devices", "--policy", "absent.yaml");
+    assert_int_equal(code, 0);
+    assert_contains(out, "no GPU is used: the CPU does everything, with ");
+    assert_one_line(err);
+    assert_contains(err, "yoke: the policy's gpu.devices names \"No Such Card\", but the fit "
+                         "devices are: none");
+    write_file("comma.yaml", comma, sizeof(comma) - 1);
+    run("devices", "--policy", "comma.yaml");
+    assert_failed("yoke devices: comma.yaml:2: gpu.devices: an empty name in \"0,\"");
 }
 
 /* ---------------------------------------------------------------------------------------------
@@ -819,6 +879,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(policy_is_read_and_a_bad_one_is_one_line),
         cmocka_unit_test(devices_says_plainly_that_there_is_none),
         cmocka_unit_test_teardown(devices_of_this_machine_are_listed, hide_devices),
+        cmocka_unit_test_teardown(what_devices_prints_names_a_device_in_the_policy, hide_devices),
+        cmocka_unit_test(a_name_in_the_policy_that_no_device_has_is_one_line),
         cmocka_unit_test(bench_prints_a_row_for_each_case),
         cmocka_unit_test(bench_refuses_a_bad_block),
         cmocka_unit_test(policy_check_says_ok_or_one_line),

@@ -100,8 +100,10 @@ static void what_the_file_says_goes_over_the_defaults(void **state)
     (void)state;
     yoke_policy *p = parse_good("workers: {count: 256}\n"
                                 "gpu:\n"
+                                "  devices: 'H200, 1'\n"
                                 "  slots_in_flight: 16\n"
                                 "  software: true\n"
+                                "  exclusive: true\n"
                                 "  pipeline_cache: false\n"
                                 "  pipeline_cache_dir: \"/var/cache/a b\"\n"
                                 "routing:\n"
@@ -110,10 +112,13 @@ static void what_the_file_says_goes_over_the_defaults(void **state)
                                 "batching:\n"
                                 "  target_start: 1\n"
                                 "limits:\n"
-                                "  jobs: 2\n");
+                                "  jobs: 2\n"
+                                "  device_mib: 16777216\n");
     assert_int_equal(p->workers.count, 256);
+    assert_string_equal(p->gpu.devices, "H200, 1");
     assert_int_equal(p->gpu.slots_in_flight, 16);
     assert_true(p->gpu.software);
+    assert_true(p->gpu.exclusive);
     assert_false(p->gpu.pipeline_cache);
     assert_string_equal(p->gpu.pipeline_cache_dir, "/var/cache/a b");
     assert_int_equal(p->routing.mode, POLICY_ROUTING_MODE_GPU_ONLY);
@@ -122,10 +127,11 @@ static void what_the_file_says_goes_over_the_defaults(void **state)
     assert_int_equal(p->batching.wait_us_max, 200);
     assert_int_equal(p->limits.jobs, 2);
     assert_int_equal(p->limits.staging_mib, 64);
+    assert_int_equal(p->limits.device_mib, 16777216);
     yoke_policy_free(&p);
 }
 
-/* Writes every key at `number` (TEXT: as many letters), whichever bound that is. */
+/* Writes every key at `number` (text: as many letters), whichever bound that is. */
 static void bounds_text(char *text, size_t text_bytes, bool is_max)
 {
     const char *section = "";
@@ -138,7 +144,7 @@ static void bounds_text(char *text, size_t text_bytes, bool is_max)
             used += (size_t)snprintf(text + used, text_bytes - used, "%s:\n", section);
         }
         used += (size_t)snprintf(text + used, text_bytes - used, "  %s: ", key->name);
-        if (key->kind == POLICY_TEXT) {
+        if (policy_is_text(key)) {
             char letters[POLICY_TEXT_BYTES_MAX + 1] = "";
             memset(letters, 'z', number);
             used += (size_t)snprintf(text + used, text_bytes - used, "\"%s\"\n", letters);
@@ -163,8 +169,8 @@ static void every_key_can_be_set_to_its_bounds(void **state)
         yoke_policy *policy = parse_good(text);
         for (size_t k = 0; k < POLICY_NUM_KEYS; k++) {
             const policy_key *key = &policy_keys[k];
-            uint64_t found = key->kind == POLICY_TEXT ? strlen(policy_text(policy, key))
-                                                      : policy_number(policy, key);
+            uint64_t found =
+                policy_is_text(key) ? strlen(policy_text(policy, key)) : policy_number(policy, key);
             assert_int_equal(found, is_max ? key->max : key->min);
         }
         yoke_policy_free(&policy);
@@ -296,6 +302,52 @@ static void text_that_yaml_reads_otherwise_needs_quotes(void **state)
         snprintf(what, sizeof(what), "must be text: %s has to stand in quotes", values[i]);
         assert_value_refused("gpu", "pipeline_cache_dir", values[i], what);
     }
+}
+
+static void names_may_be_quoted_or_plain(void **state)
+{
+    (void)state;
+    const struct {
+        const char *written, *meant;
+    } cases[] = {{"\"0\"", "0"},
+                 {"'0,1'", "0,1"},
+                 {"llvmpipe", "llvmpipe"},
+                 {"0,1", "0,1"},
+                 {"H200 NVL, 1", "H200 NVL, 1"},
+                 {"''", ""},
+                 {"\"a, b\"", "a, b"},
+                 {"NVIDIA H200", "NVIDIA H200"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[200];
+        snprintf(text, sizeof(text), "gpu:\n  devices: %s\n", cases[i].written);
+        yoke_policy *policy = parse_good(text);
+        assert_string_equal(policy->gpu.devices, cases[i].meant);
+        yoke_policy_free(&policy);
+    }
+}
+
+#define LIST_RULE                                                                                  \
+    "must be names separated by commas, none of them empty, at most 255 bytes without control "    \
+    "characters, not "
+
+static void no_name_of_a_list_is_empty(void **state)
+{
+    (void)state;
+    const char *values[] = {"0,", "',0'", "0,,1", "'0, ,1'", "\" \"", "','"};
+    const char *shown[] = {"0,", "\",0\"", "0,,1", "\"0, ,1\"", "\" \"", "\",\""};
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        char what[200];
+        snprintf(what, sizeof(what), "an empty name in %s; a comma stands between two names",
+                 shown[i]);
+        assert_value_refused("gpu", "devices", values[i], what);
+    }
+    assert_value_refused("gpu", "devices", "[0, 1]", LIST_RULE "a list");
+    assert_value_refused("gpu", "devices", "", LIST_RULE "empty");
+    assert_value_refused("gpu", "devices", "\"a\\nb\"", LIST_RULE "\"a?b\"");
+    assert_value_refused("gpu", "devices", "0", "must be text: 0 has to stand in quotes");
+    assert_value_refused("gpu", "devices", "6d657361-3232-2e33-2e36-000000000000",
+                         "must be text: 6d657361-3232-2e33-2e36-000000000000 has to stand in "
+                         "quotes");
 }
 
 #define TEXT_RULE "must be text of at most 255 bytes without control characters, not "
@@ -613,6 +665,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_number_is_refused_one_beyond_its_bounds),
         cmocka_unit_test(a_boolean_is_true_or_false),
         cmocka_unit_test(a_mode_is_one_of_its_words),
+        cmocka_unit_test(names_may_be_quoted_or_plain),
+        cmocka_unit_test(no_name_of_a_list_is_empty),
         cmocka_unit_test(text_that_yaml_reads_otherwise_needs_quotes),
         cmocka_unit_test(text_is_one_short_line),
         cmocka_unit_test(names_are_known_and_stand_once),

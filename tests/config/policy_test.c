@@ -30,8 +30,10 @@ static void defaults_are_those_documented_and_pass(void **state)
     yoke_policy p;
     policy_default(&p);
     assert_int_equal(p.workers.count, 0);
+    assert_string_equal(p.gpu.devices, "");
     assert_int_equal(p.gpu.slots_in_flight, 4);
     assert_false(p.gpu.software);
+    assert_false(p.gpu.exclusive);
     assert_true(p.gpu.pipeline_cache);
     assert_string_equal(p.gpu.pipeline_cache_dir, "");
     assert_int_equal(p.routing.mode, POLICY_ROUTING_MODE_AUTO);
@@ -40,6 +42,7 @@ static void defaults_are_those_documented_and_pass(void **state)
     assert_int_equal(p.batching.wait_us_max, 200);
     assert_int_equal(p.limits.jobs, 65536);
     assert_int_equal(p.limits.staging_mib, 64);
+    assert_int_equal(p.limits.device_mib, 0);
     assert_int_equal(policy_check(&p, NULL, 0), YOKE_OK);
 }
 
@@ -49,7 +52,7 @@ static void every_number_passes_at_its_bounds_and_fails_beyond_them(void **state
     int beyond = 0;
     for (size_t k = 0; k < POLICY_NUM_KEYS; k++) {
         const policy_key *key = &policy_keys[k];
-        if (key->kind == POLICY_TEXT) {
+        if (policy_is_text(key)) {
             continue;
         }
         yoke_policy p;
@@ -89,6 +92,48 @@ static void text_without_an_end_or_with_control_characters_fails(void **state)
                                  "without control characters");
     strcpy(p.gpu.pipeline_cache_dir, "a\nb");
     assert_int_equal(policy_check(&p, NULL, 0), YOKE_INVALID);
+}
+
+static void a_list_is_read_name_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list, *names; /* each name in its own brackets */
+    } rows[] = {
+        {"", ""},
+        {"0", "[0]"},
+        {"0,1", "[0][1]"},
+        {" 0 , H200 NVL ", "[0][H200 NVL]"},
+        {"a b,  c", "[a b][c]"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *at = rows[i].list, *name;
+        char names[64] = "";
+        size_t bytes, used = 0;
+        while ((name = policy_list_next(&at, &bytes)) != NULL) {
+            used +=
+                (size_t)snprintf(names + used, sizeof(names) - used, "[%.*s]", (int)bytes, name);
+        }
+        assert_string_equal(names, rows[i].names);
+        assert_true(policy_list_is_good(rows[i].list));
+        assert_ptr_equal(at, rows[i].list + strlen(rows[i].list));
+    }
+}
+
+static void a_list_with_an_empty_name_fails(void **state)
+{
+    (void)state;
+    const char *lists[] = {",", "0,", ",0", "0,,1", " ", "0, ", " ,0", "0, ,1", "0,1,,"};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        yoke_policy p;
+        char message[200];
+        policy_default(&p);
+        strcpy(p.gpu.devices, lists[i]);
+        assert_false(policy_list_is_good(lists[i]));
+        assert_int_equal(policy_check(&p, message, sizeof(message)), YOKE_INVALID);
+        assert_string_equal(message, "gpu.devices: must be names separated by commas, none of them "
+                                     "empty, at most 255 bytes without control characters");
+    }
 }
 
 static void descriptions_fit_and_are_cut_where_they_do_not(void **state)
@@ -132,6 +177,8 @@ int main(void)
         cmocka_unit_test(defaults_are_those_documented_and_pass),
         cmocka_unit_test(every_number_passes_at_its_bounds_and_fails_beyond_them),
         cmocka_unit_test(text_without_an_end_or_with_control_characters_fails),
+        cmocka_unit_test(a_list_is_read_name_by_name),
+        cmocka_unit_test(a_list_with_an_empty_name_fails),
         cmocka_unit_test(descriptions_fit_and_are_cut_where_they_do_not),
         cmocka_unit_test(every_key_belongs_to_a_section_and_has_a_name_of_its_own),
     };

@@ -42,7 +42,7 @@ installed_files() {
 check "installs" "$install" "$prefix" "$archive"
 check "installs over itself" "$install" "$prefix" "$archive"
 version=$(pkg-config --modversion yoke)
-files="include/yoke/fork.h include/yoke/tasks.h include/yoke/yoke.h lib/libyoke.a lib/libyoke.so lib/libyoke.so.0"
+files="include/yoke/fork.h include/yoke/program.h include/yoke/tasks.h include/yoke/yoke.h lib/libyoke.a lib/libyoke.so lib/libyoke.so.0"
 files+=" lib/libyoke.so.$version lib/pkgconfig/yoke.pc share/yoke/shaders/yoke.glsl "
 check "installs these files and no others" same "$files" "$(installed_files)"
 check "the linker's name leads to the library" same \

@@ -342,6 +342,38 @@ static void memory_of_yokes_is_used_in_place(void **state)
     assert_non_null(yoke_alloc(f.rt, 1)); /* what is not freed goes with the runtime */
 }
 
+static void pinned_memory_is_used_in_place(void **state)
+{
+    (void)state;
+    enum { N = 1 << 20 };
+    uint32_t *in = malloc(N * 4), *out = malloc(N * 4);
+    for (uint32_t i = 0; i < N; i++) {
+        in[i] = i;
+    }
+    assert_int_equal(yoke_pin(f.rt, in, N * 4), YOKE_OK);
+    assert_int_equal(yoke_pin(f.rt, out, N * 4), YOKE_OK);
+    assert_int_equal(yoke_pin(f.rt, in, 4), YOKE_INVALID);
+    assert_int_equal(yoke_unpin(f.rt, in + 1), YOKE_INVALID);
+    assert_int_equal(yoke_pin(f.rt, NULL, 4), YOKE_INVALID);
+    assert_int_equal(fixture_misuses(), FIXTURE_MISUSES(3));
+    yoke_job job = yoke_job(.type = f.twice, .in = {in}, .out = out, .num_items = N);
+    assert_int_equal(fixture_submit(&f, &job), YOKE_OK);
+    assert_int_equal(yoke_wait(f.rt, &job, YOKE_FOREVER), YOKE_OK);
+    assert_int_equal(out[N - 1], 2 * (N - 1));
+    yoke_stats stats = read_stats();
+    assert_int_equal(stats.batches_in_place, stats.batches);
+    assert_int_equal(yoke_unpin(f.rt, in), YOKE_OK);
+    free(in);
+    in = calloc(N, 4); /* the output alone is still pinned */
+    job.in[0] = in;
+    assert_int_equal(fixture_submit(&f, &job), YOKE_OK);
+    assert_int_equal(yoke_wait(f.rt, &job, YOKE_FOREVER), YOKE_OK);
+    assert_int_equal(out[N - 1], 0);
+    assert_int_equal(yoke_unpin(f.rt, out), YOKE_OK);
+    free(in);
+    free(out);
+}
+
 /* -- devices that are missing, late, lost ---------------------------------------------------- */
 
 static void without_a_backend_the_cpu_does_it(void **state)
@@ -561,6 +593,7 @@ int main(void)
         ON_GPU(every_completion_works_for_jobs_of_devices),
         ON_GPU(canceled_and_late_jobs_settle_once),
         ON_GPU(memory_of_yokes_is_used_in_place),
+        ON_GPU(pinned_memory_is_used_in_place),
         cmocka_unit_test(without_a_backend_the_cpu_does_it),
         ON_GPU(devices_are_listed_with_their_states),
         cmocka_unit_test(an_unfit_device_is_named_and_left_alone),

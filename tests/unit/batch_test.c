@@ -1,7 +1,8 @@
 /*
  * batch.h: layouts of many types, and batches of random jobs that a made-up device reads back item
- * by item through the block of parameters alone; when a batch takes no more and when it is due; and
- * jobs whose own memory is used in place.
+ * by item through the block of parameters alone; when a batch takes no more and when it is due;
+ * jobs whose own memory is used in place; and problems of programs, whose sizes follow from their
+ * params and which need scratch.
  */
 #include "runtime/batch.h"
 #include "runtime/seal.h"
@@ -46,6 +47,14 @@ static void make_type(const uint32_t in_bytes[YOKE_INPUTS_MAX], uint32_t out_byt
 #define SHAPE(out, params, ...)                                                                    \
     make_type((const uint32_t[YOKE_INPUTS_MAX]){__VA_ARGS__}, out, params)
 
+static void copy_all(void *context, const batch_copy *copies, uint32_t num_copies)
+{
+    (void)context;
+    for (uint32_t i = 0; i < num_copies; i++) {
+        memcpy(copies[i].to, copies[i].from, copies[i].bytes);
+    }
+}
+
 /* An empty batch of the type with a slot of so many bytes; end_batch gives them back. */
 static void begin_batch(size_t bytes, uint64_t target_cost)
 {
@@ -54,6 +63,7 @@ static void begin_batch(size_t bytes, uint64_t target_cost)
         .address = SLOT_ADDRESS,
         .bytes = bytes,
     };
+    b.copy = copy_all;
     assert_non_null(b.memory.host);
     memset(b.memory.host, 0xa5, bytes);
     batch_open(&b, &type, target_cost, NOW);
@@ -728,7 +738,7 @@ static const yoke_allocator libc_allocator = {libc_alloc, libc_free, NULL};
 /* Frees a region; fails if a batch still counts as its user. */
 static void free_unused(void *memory)
 {
-    region *r = region_begin_free(&regions, memory);
+    region *r = region_begin_free(&regions, memory, false);
     assert_non_null(r);
     region_let_go(&regions, &device);
     assert_true(region_is_unused(&regions, r));
@@ -788,7 +798,7 @@ static void a_large_job_in_yokes_memory_is_used_in_place(void **state)
     for (int i = 0; i < PLACE_BYTES; i++) {
         assert_int_equal(p.out[i], 7);
     }
-    region *r = region_begin_free(&regions, p.in); /* nobody may unmap it yet */
+    region *r = region_begin_free(&regions, p.in, false); /* nobody may unmap it yet */
     assert_false(region_is_unused(&regions, r));
     batch_close(&b, &regions, &device, true);
     region_let_go(&regions, &device);
@@ -893,6 +903,518 @@ static void a_large_job_behind_another_one_is_copied(void **state)
     check_mapped(&p, 0);
 }
 
+/* -- programs ---------------------------------------------------------------------------------- */
+
+/* What an item is. */
+typedef struct problem {
+    uint64_t rows;         /* of 4 bytes in the first input, of 1 in the second */
+    uint64_t out_rows;     /* of 4 bytes */
+    uint64_t scratch_rows; /* of 4 bytes in one scratch buffer, of 3 in another */
+} problem;
+
+static bool writes_partial; /* of 12 bytes, the next plan */
+
+static yoke_status problem_plan(const void *params, yoke_plan *plan)
+{
+    const problem *p = params;
+    plan->in_bytes[0] = 4 * p->rows;
+    plan->in_bytes[1] = p->rows;
+    plan->out_bytes = 4 * p->out_rows;
+    plan->scratch_bytes[1] = 4 * p->scratch_rows;
+    plan->scratch_bytes[3] = 3 * p->scratch_rows;
+    plan->partial_bytes = writes_partial ? 12 : 0;
+    return YOKE_OK;
+}
+
+static void no_record(yoke_recorder *recorder, const yoke_batch_shape *batch)
+{
+    (void)recorder;
+    (void)batch;
+}
+
+static void make_program(bool has_finish)
+{
+    writes_partial = has_finish;
+    type_init(&type, NULL,
+              yoke_type_desc(.name = "problem", .cpu = kernel, .params_bytes = sizeof(problem),
+                             .program = yoke_program(.plan = problem_plan, .record = no_record,
+                                                     .finish = has_finish ? kernel : NULL)));
+    type.num_kernels = 1;
+}
+
+/* A device with so much memory of its own. */
+static uint64_t device_bytes, device_taken;
+
+static yoke_status own_alloc(backend_device *device, backend_memory_kind kind, size_t bytes,
+                             backend_memory *memory)
+{
+    (void)device;
+    assert_int_equal(kind, BACKEND_MEMORY_DEVICE);
+    assert_int_not_equal(bytes, 0);
+    if (bytes > device_bytes - device_taken) {
+        return YOKE_NO_MEMORY;
+    }
+    device_taken += bytes;
+    *memory = (backend_memory){.address = UINT64_C(1) << 50, .bytes = bytes, .handle = memory};
+    return YOKE_OK;
+}
+
+static void own_release(backend_device *device, backend_memory *memory)
+{
+    (void)device;
+    if (memory->host == NULL) { /* not imported */
+        assert_in_range(memory->bytes, 1, device_taken);
+        device_taken -= memory->bytes;
+    }
+    *memory = (backend_memory){0};
+}
+
+static const backend_ops own_ops = {
+    .alloc = own_alloc, .import = high_import, .release = own_release};
+static const region_device own_device = {.index = 1, .ops = &own_ops};
+
+static void begin_program(size_t slot_bytes, uint64_t own_bytes)
+{
+    device_bytes = own_bytes;
+    begin_batch(slot_bytes, TARGET_MAX);
+}
+
+static void end_program(void)
+{
+    if (b.scratch.memory.bytes > 0) {
+        own_release(NULL, &b.scratch.memory);
+    }
+    b.scratch = (scratch){.refused_bytes = 0};
+    assert_int_equal(device_taken, 0);
+    end_batch();
+}
+
+static batch_added add_problem(yoke_job *job)
+{
+    return batch_add(&b, job, NULL, &own_device);
+}
+
+/* A job of such problems, whose data is shared by all and never looked at. */
+static yoke_job problem_job(uint32_t num_items, const problem *p)
+{
+    yoke_job job = yoke_job(.type = &type, .num_items = num_items, .params = p,
+                            .params_bytes = p != NULL ? sizeof *p : 0);
+    job.in[0] = numbers_in;
+    job.in[1] = numbers_in;
+    job.out = numbers_out;
+    begin_job(&job, 1);
+    return job;
+}
+
+static void a_program_is_laid_out_by_the_plan_of_its_first_job(void **state)
+{
+    (void)state;
+    static const problem problems[] = {{1, 1, 0}, {3, 0, 0}, {7, 13, 0}, {1000, 1, 0}, {0, 5, 0}};
+    make_program(false);
+    for (size_t i = 0; i < sizeof problems / sizeof *problems; i++) {
+        const problem *p = &problems[i];
+        begin_program(65536, 0);
+        assert_false(batch_is_full(&b));
+        yoke_job job = problem_job(1, p);
+        assert_int_equal(add_problem(&job), BATCH_TOOK_ALL);
+        size_t end = sizeof(backend_block), items = b.max_items;
+        size_t stride = 5 * p->rows + 4 * p->out_rows + sizeof *p;
+        check_array(b.arrays[0].offset, items * 4 * p->rows, &end);
+        check_array(b.arrays[1].offset, items * p->rows, &end);
+        check_array(b.params_at, items * sizeof *p, &end);
+        check_array(b.arrays[BATCH_OUT].offset, items * 4 * p->out_rows, &end);
+        assert_true((items + 1) * stride + 2048 > b.memory.bytes); /* little is wasted */
+        assert_int_equal(batch_bytes(&b), 5 * p->rows + 4 * p->out_rows);
+        yoke_job rest = problem_job((uint32_t)items, p);
+        assert_int_equal(add_problem(&rest), BATCH_TOOK_PART); /* one has gone to the first */
+        assert_int_equal(b.num_items, items);
+        assert_int_equal(job_unclaimed_any(&rest), 1);
+        end_program();
+    }
+}
+
+static void a_problem_of_other_params_waits_for_the_next_batch(void **state)
+{
+    (void)state;
+    const problem small = {10, 1, 0}, other = {10, 2, 0};
+    make_program(false);
+    begin_program(65536, 0);
+    for (uint32_t num_items = 1; num_items <= 3; num_items += 2) {
+        yoke_job first = problem_job(num_items, &small), same = problem_job(2, &small),
+                 differs = problem_job(num_items, &other);
+        batch_open(&b, &type, TARGET_MAX, NOW);
+        assert_int_equal(add_problem(&first), BATCH_TOOK_ALL);
+        assert_int_equal(add_problem(&same), BATCH_TOOK_ALL);
+        assert_false(batch_is_full(&b));
+        assert_int_equal(add_problem(&differs), BATCH_TOOK_PART);
+        assert_true(batch_is_full(&b));
+        assert_true(batch_is_due(&b, NOW, 1000, false)); /* what it has goes */
+        assert_int_equal(b.num_claims, 2);
+        assert_int_equal(b.num_items, num_items + 2);
+        assert_int_equal(b.params_stride, 0);
+        assert_memory_equal((char *)b.memory.host + b.params_at, &small, sizeof small);
+        batch_open(&b, &type, TARGET_MAX, NOW);
+        assert_int_equal(add_problem(&differs), BATCH_TOOK_ALL);
+        assert_int_equal(b.plan.out_bytes, 8);
+        assert_memory_equal((char *)b.memory.host + b.params_at, &other, sizeof other);
+    }
+    end_program();
+}
+
+static void no_params_are_params_of_zeros(void **state)
+{
+    (void)state;
+    const problem zeros = {0, 0, 0}, other = {0, 0, 1};
+    make_program(false);
+    begin_program(65536, 1 << 20);
+    yoke_job first = problem_job(1, NULL), same = problem_job(1, &zeros),
+             differs = problem_job(1, &other);
+    assert_int_equal(add_problem(&first), BATCH_TOOK_ALL);
+    assert_int_equal(add_problem(&same), BATCH_TOOK_ALL);
+    assert_int_equal(add_problem(&differs), BATCH_TOOK_PART);
+    assert_int_equal(b.num_claims, 2);
+    end_program();
+}
+
+/* A job with data of its own, a byte more than a plan says would be seen by asan. */
+typedef struct filled_problem {
+    yoke_job job;
+    problem p;
+    uint32_t num_read;
+} filled_problem;
+
+static void fill_problem(filled_problem *f, testing_random *random)
+{
+    static const problem kinds[] = {{1, 1, 0}, {5, 3, 0}, {33, 0, 0}};
+    uint32_t items = 1 + (uint32_t)testing_random_below(random, 8);
+    *f = (filled_problem){.p = kinds[testing_random_below(random, 3)]};
+    f->job =
+        yoke_job(.type = &type, .num_items = items, .params = &f->p, .params_bytes = sizeof f->p);
+    f->job.in[0] = random_bytes(random, items * 4 * f->p.rows);
+    f->job.in[1] = random_bytes(random, items * f->p.rows);
+    f->job.out = malloc(items * 4 * f->p.out_rows);
+    begin_job(&f->job, 1 + testing_random_below(random, 3));
+}
+
+/* As the device: checks item `at` of the batch, and writes what it is told by. */
+static void run_problem(uint32_t at, filled_problem *f, uint32_t item)
+{
+    for (uint32_t k = 0; k < 2; k++) {
+        uint64_t bytes = b.stride[k];
+        assert_int_equal(bytes, k == 0 ? 4 * f->p.rows : f->p.rows);
+        assert_memory_equal((char *)b.memory.host + b.arrays[k].offset + at * bytes,
+                            (const char *)f->job.in[k] + item * bytes, bytes);
+    }
+    uint32_t *out = (uint32_t *)(void *)((char *)b.memory.host + b.arrays[BATCH_OUT].offset);
+    for (uint64_t i = 0; i < f->p.out_rows; i++) {
+        out[at * f->p.out_rows + i] = (uint32_t)((uintptr_t)f + item * 97 + i);
+    }
+    f->num_read++;
+}
+
+static void run_problems(void)
+{
+    uint32_t at = 0;
+    for (uint32_t c = 0; c < b.num_claims; c++) {
+        for (uint32_t i = 0; i < b.claims[c].count; i++) {
+            run_problem(at++, (filled_problem *)(void *)b.claims[c].job, b.claims[c].first + i);
+        }
+    }
+    assert_int_equal(at, b.num_items);
+    at = 0;
+    for (uint32_t c = 0; c < b.num_claims; c++) {
+        batch_unpack(&b, &b.claims[c], at);
+        at += b.claims[c].count;
+    }
+}
+
+static void every_problem_reaches_the_device_once_and_its_output_comes_back(void **state)
+{
+    (void)state;
+    enum { JOBS = 30 };
+    static filled_problem jobs[JOBS];
+    testing_random random = testing_random_of(testing_seed(), 0);
+    make_program(false);
+    for (int round = 0; round < 300; round++) {
+        static const size_t sizes[] = {2048, 4096, 65536};
+        for (int i = 0; i < JOBS; i++) {
+            fill_problem(&jobs[i], &random);
+        }
+        begin_program(sizes[round % 3], 0);
+        for (int i = 0; i < JOBS;) {
+            batch_open(&b, &type, 1 + testing_random_below(&random, 60), NOW);
+            while (i < JOBS && add_problem(&jobs[i].job) == BATCH_TOOK_ALL) {
+                i++;
+            }
+            assert_true(b.num_items > 0);
+            run_problems();
+        }
+        end_program();
+        for (int i = 0; i < JOBS; i++) {
+            assert_int_equal(jobs[i].num_read, jobs[i].job.num_items);
+            const uint32_t *out = jobs[i].job.out;
+            for (uint64_t k = 0; k < jobs[i].job.num_items * jobs[i].p.out_rows; k++) {
+                uint64_t item = k / jobs[i].p.out_rows, row = k % jobs[i].p.out_rows;
+                assert_int_equal(out[k], (uint32_t)((uintptr_t)&jobs[i] + item * 97 + row));
+            }
+            free((void *)(uintptr_t)jobs[i].job.in[0]);
+            free((void *)(uintptr_t)jobs[i].job.in[1]);
+            free(jobs[i].job.out);
+        }
+    }
+}
+
+/* The output's place is for partial results, whose size is their own. */
+static void partial_results_stay_in_the_slot_for_the_finish(void **state)
+{
+    (void)state;
+    const problem p = {10, 1000, 0};
+    make_program(true);
+    begin_program(65536, 0);
+    yoke_job first = problem_job(3, &p), second = problem_job(1, &p), third = problem_job(2, &p);
+    assert_int_equal(add_problem(&first), BATCH_TOOK_ALL);
+    assert_int_equal(add_problem(&second), BATCH_TOOK_ALL);
+    assert_int_equal(add_problem(&third), BATCH_TOOK_ALL);
+    assert_int_equal(b.stride[BATCH_OUT], 12);
+    const char *partial = (char *)b.memory.host + b.arrays[BATCH_OUT].offset;
+    for (uint32_t at = 0; at < 6; at++) {
+        assert_ptr_equal(batch_partial(&b, at), partial + (size_t)12 * at);
+    }
+    end_program();
+}
+
+static void a_problem_that_no_slot_holds_is_too_large(void **state)
+{
+    (void)state;
+    const problem large = {20000, 1, 0}, absurd = {UINT64_MAX / 4, 1, 0}, small = {100, 1, 0};
+    make_program(false);
+    begin_program(65536, 0);
+    for (uint32_t num_items = 1; num_items <= 2; num_items++) {
+        yoke_job job = problem_job(num_items, &large), worse = problem_job(num_items, &absurd),
+                 fits = problem_job(num_items, &small);
+        batch_open(&b, &type, TARGET_MAX, NOW);
+        assert_int_equal(add_problem(&job), BATCH_TOO_LARGE);
+        assert_int_equal(add_problem(&worse), BATCH_TOO_LARGE);
+        assert_int_equal(b.num_items, 0);
+        assert_int_equal(b.num_claims, 0);
+        assert_int_equal(job_unclaimed_any(&job), num_items);
+        assert_false(batch_is_full(&b)); /* it takes what does fit */
+        assert_int_equal(add_problem(&fits), BATCH_TOOK_ALL);
+        assert_int_equal(add_problem(&job), BATCH_TOOK_PART); /* it is asked again, alone */
+    }
+    end_program();
+}
+
+/* -- scratch ----------------------------------------------------------------------------------- */
+
+/* The scratch has room for all that is in the batch, each buffer aligned to 256 bytes. */
+static void check_scratch(const problem *p)
+{
+    uint64_t wanted = (4 * p->scratch_rows * b.num_items + 255) / 256 * 256 +
+                      (3 * p->scratch_rows * b.num_items + 255) / 256 * 256;
+    assert_int_equal(scratch_bytes(b.plan.scratch_bytes, YOKE_SCRATCH_MAX, b.num_items), wanted);
+    assert_true(scratch_grow(&b.scratch, &own_device, wanted));
+    assert_true(b.scratch.memory.bytes >= wanted);
+}
+
+static void a_batch_takes_as_many_problems_as_the_device_has_scratch_for(void **state)
+{
+    (void)state;
+    const problem p = {1, 1, 1000}; /* 7000 bytes of scratch */
+    static const struct {
+        uint64_t own_bytes;
+        uint32_t num_items, taken_min;
+    } rows[] = {
+        {0, 1, 0},          {0, 10, 0},          {7000, 1, 0}, /* two buffers, each rounded up */
+        {7168 + 256, 1, 1}, {7168 + 256, 10, 1}, {30000, 2, 2},
+        {30000, 10, 2},     {80000, 10, 10},     {80000, 100, 6},
+    };
+    make_program(false);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        begin_program(65536, rows[i].own_bytes);
+        yoke_job job = problem_job(rows[i].num_items, &p);
+        batch_added added = add_problem(&job);
+        uint32_t taken = b.num_items;
+        if (added != (taken == 0                  ? BATCH_TOO_LARGE
+                      : taken < rows[i].num_items ? BATCH_TOOK_PART
+                                                  : BATCH_TOOK_ALL) ||
+            taken < rows[i].taken_min || taken * UINT64_C(7000) > rows[i].own_bytes) {
+            fail_msg("row %zu: %u taken", i, taken);
+        }
+        if (rows[i].num_items > 1) { /* the ticket of one item is its claim */
+            assert_int_equal(job_unclaimed_any(&job), rows[i].num_items - taken);
+        }
+        check_scratch(&p);
+        end_program();
+    }
+}
+
+/* Growing gives back the old scratch first: when there is no more to be had, what the batch holds
+ * already must get its own again. */
+static void what_is_in_a_batch_keeps_its_scratch_when_more_is_refused(void **state)
+{
+    (void)state;
+    const problem p = {1, 1, 1000};
+    make_program(false);
+    for (uint32_t num_items = 1; num_items <= 3; num_items++) {
+        begin_program(65536, 30000);
+        yoke_job first = problem_job(2, &p), more = problem_job(num_items + 1, &p),
+                 one = problem_job(1, &p);
+        assert_int_equal(add_problem(&first), BATCH_TOOK_ALL);
+        batch_added added = num_items == 1 ? BATCH_TOOK_ALL : add_problem(&more);
+        while (added == BATCH_TOOK_ALL) { /* until it is refused */
+            one = problem_job(1, &p);
+            added = add_problem(&one);
+        }
+        assert_int_equal(added, BATCH_TOOK_PART);
+        assert_in_range(b.num_items, 2, 4);
+        backend_kernel *const none = NULL;
+        seal_batch(&b, &none, NULL, &own_device);
+        assert_true(b.scratch.memory.bytes >= 7000 * b.num_items);
+        end_program();
+    }
+}
+
+static void a_large_scratch_is_for_one_problem_alone(void **state)
+{
+    (void)state;
+    const problem p = {1, 1, 5 << 20}; /* 35 MiB */
+    const problem huge = {1, 1, UINT64_C(1) << 40}, absurd = {1, 1, UINT64_MAX / 8};
+    make_program(false);
+    begin_program(65536, UINT64_C(1) << 46);
+    yoke_job job = problem_job(4, &p), one = problem_job(1, &huge), none = problem_job(1, &absurd);
+    for (uint32_t i = 0; i < 4; i++) {
+        batch_open(&b, &type, TARGET_MAX, NOW);
+        assert_int_equal(add_problem(&job), i < 3 ? BATCH_TOOK_PART : BATCH_TOOK_ALL);
+        assert_int_equal(b.num_items, 1);
+        check_scratch(&p);
+    }
+    batch_open(&b, &type, TARGET_MAX, NOW);
+    assert_int_equal(add_problem(&one), BATCH_TOOK_ALL); /* the device has it */
+    check_scratch(&huge);
+    batch_open(&b, &type, TARGET_MAX, NOW);
+    assert_int_equal(add_problem(&none), BATCH_TOO_LARGE);
+    end_program();
+}
+
+/* -- programs in place ------------------------------------------------------------------------- */
+
+/* A region for each array: an item of PLACE_BYTES / 8 rows has 5 / 8 of PLACE_BYTES in, and as many
+ * bytes out as it is told. */
+typedef struct problem_place {
+    char *in[2], *out;
+    problem p;
+    yoke_job job;
+} problem_place;
+
+static void begin_problem_place(problem_place *place, uint32_t num_items, size_t slot_bytes)
+{
+    refuses = false;
+    region_table_init(&regions);
+    place->p = (problem){PLACE_BYTES / 8 / num_items, PLACE_BYTES / 8 / num_items, 0};
+    begin_program(slot_bytes, 0);
+    place->job = problem_job(num_items, &place->p);
+    for (int k = 0; k < 2; k++) {
+        place->in[k] = region_alloc(&regions, &libc_allocator, PLACE_BYTES);
+        place->job.in[k] = place->in[k];
+    }
+    place->out = region_alloc(&regions, &libc_allocator, PLACE_BYTES);
+    place->job.out = place->out;
+}
+
+static void free_own_unused(void *memory)
+{
+    region *r = region_begin_free(&regions, memory, false);
+    assert_non_null(r);
+    region_let_go(&regions, &own_device);
+    assert_true(region_is_unused(&regions, r));
+    region_unmap(&regions, &libc_allocator, r);
+}
+
+static void end_problem_place(problem_place *place)
+{
+    free_own_unused(place->in[0]);
+    free_own_unused(place->in[1]);
+    free_own_unused(place->out);
+    region_table_finish(&regions, &libc_allocator);
+    end_program();
+}
+
+/* Slots that hold all of it, and slots that hold none of it but what is not mapped. */
+static void large_problems_in_yokes_memory_are_used_in_place(void **state)
+{
+    (void)state;
+    static const size_t slots[] = {2 << 20, 65536};
+    make_program(false);
+    for (int n = 0; n < 8; n++) {
+        uint32_t num_items = (uint32_t[]){1, 2, 4, 8}[n % 4];
+        problem_place place;
+        begin_problem_place(&place, num_items, slots[n / 4]);
+        assert_int_equal(batch_add(&b, &place.job, &regions, &own_device), BATCH_TOOK_ALL);
+        assert_int_equal(b.mapped, 3 | MAPPED_OUT);
+        assert_int_equal(b.num_items, num_items);
+        assert_true(batch_is_full(&b));
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(backend_address(b.arrays[k]), (uintptr_t)place.in[k] + DEVICE_OFFSET);
+        }
+        assert_int_equal(backend_address(b.arrays[BATCH_OUT]),
+                         (uintptr_t)place.out + DEVICE_OFFSET);
+        batch_close(&b, &regions, &own_device, true);
+        end_problem_place(&place);
+    }
+}
+
+/* An input elsewhere that a slot does not hold is too large, and nothing stays in use. */
+static void a_problem_of_which_too_little_can_be_mapped_is_too_large(void **state)
+{
+    (void)state;
+    static char elsewhere[PLACE_BYTES];
+    make_program(false);
+    for (uint32_t num_items = 1; num_items <= 2; num_items++) {
+        problem_place place;
+        begin_problem_place(&place, num_items, 65536);
+        place.job.in[0] = elsewhere;
+        assert_int_equal(batch_add(&b, &place.job, &regions, &own_device), BATCH_TOO_LARGE);
+        assert_int_equal(b.mapped, 0);
+        assert_int_equal(b.num_used, 0);
+        assert_int_equal(job_unclaimed_any(&place.job), num_items);
+        end_problem_place(&place);
+    }
+}
+
+static void partial_results_are_never_in_place(void **state)
+{
+    (void)state;
+    problem_place place;
+    make_program(true);
+    begin_problem_place(&place, 2, 65536);
+    assert_int_equal(batch_add(&b, &place.job, &regions, &own_device), BATCH_TOOK_ALL);
+    assert_int_equal(b.mapped, 3);
+    assert_ptr_equal(b.arrays[BATCH_OUT].memory, &b.memory);
+    batch_close(&b, &regions, &own_device, true);
+    end_problem_place(&place);
+}
+
+static void a_job_of_one_large_item_is_used_in_place_too(void **state)
+{
+    (void)state;
+    place p;
+    begin_place(&p, 1, 0, 0);
+    SHAPE(BATCH_MAP_BYTES_MIN / 4, 0, BATCH_MAP_BYTES_MIN);
+    batch_open(&b, &type, TARGET_MAX, NOW);
+    begin_job(&p.job, 1);
+    assert_int_equal(batch_add(&b, &p.job, &regions, &device), BATCH_TOOK_ALL);
+    assert_int_equal(b.mapped, MAPPED_IN | MAPPED_OUT);
+    assert_true(batch_is_full(&b));
+    seal();
+    const backend_block *block = b.memory.host;
+    assert_int_equal(block->in[0], (uintptr_t)p.in + DEVICE_OFFSET);
+    assert_int_equal(block->out, (uintptr_t)p.out + DEVICE_OFFSET);
+    assert_int_equal(block->num_items, 1);
+    batch_close(&b, &regions, &device, true);
+    end_place(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -916,6 +1438,19 @@ int main(void)
         cmocka_unit_test(a_buffer_elsewhere_is_copied),
         cmocka_unit_test(a_job_that_the_device_cannot_see_is_copied),
         cmocka_unit_test(a_large_job_behind_another_one_is_copied),
+        cmocka_unit_test(a_program_is_laid_out_by_the_plan_of_its_first_job),
+        cmocka_unit_test(a_problem_of_other_params_waits_for_the_next_batch),
+        cmocka_unit_test(no_params_are_params_of_zeros),
+        cmocka_unit_test(every_problem_reaches_the_device_once_and_its_output_comes_back),
+        cmocka_unit_test(partial_results_stay_in_the_slot_for_the_finish),
+        cmocka_unit_test(a_problem_that_no_slot_holds_is_too_large),
+        cmocka_unit_test(a_batch_takes_as_many_problems_as_the_device_has_scratch_for),
+        cmocka_unit_test(what_is_in_a_batch_keeps_its_scratch_when_more_is_refused),
+        cmocka_unit_test(a_large_scratch_is_for_one_problem_alone),
+        cmocka_unit_test(large_problems_in_yokes_memory_are_used_in_place),
+        cmocka_unit_test(a_problem_of_which_too_little_can_be_mapped_is_too_large),
+        cmocka_unit_test(partial_results_are_never_in_place),
+        cmocka_unit_test(a_job_of_one_large_item_is_used_in_place_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <sched.h>
 
 #include "runtime/job.h"
+#include "runtime/resident.h"
 #include "runtime/runtime.h"
 #include "runtime/type.h"
 #include "tests/unit/testing.h"
@@ -44,6 +45,29 @@ static yoke_type source;
 /* The largest items. */
 static yoke_type huge;
 static yoke_type stranger;
+/* Two residents and nothing else. */
+static yoke_type holder;
+/* A program, whose params say what its items are; the same with a cost of its own. */
+static yoke_type problem, weighed;
+
+typedef struct problem_params {
+    uint64_t in_bytes[2], out_bytes;
+    uint32_t cost;
+    bool is_refused, has_partial;
+} problem_params;
+
+_Static_assert(sizeof(problem_params) == YOKE_PARAMS_BYTES_MAX, "all there is room for");
+
+static yoke_status plan(const void *params, yoke_plan *plan)
+{
+    const problem_params *p = params;
+    memcpy(plan->in_bytes, p->in_bytes, sizeof p->in_bytes);
+    plan->out_bytes = p->out_bytes;
+    plan->scratch_bytes[0] = UINT64_MAX; /* the batch's to look at */
+    plan->partial_bytes = p->has_partial;
+    plan->cost = p->cost;
+    return p->is_refused ? YOKE_INVALID : YOKE_OK;
+}
 
 static int make_types(void **state)
 {
@@ -65,6 +89,15 @@ static int make_types(void **state)
         yoke_type_desc(.name = "huge", .cpu = kernel, .in_bytes = {largest}, .out_bytes = largest));
     type_init(&stranger, other_rt,
               yoke_type_desc(.name = "stranger", .cpu = kernel, .out_bytes = 4));
+    type_init(&holder, rt, yoke_type_desc(.name = "holder", .cpu = kernel, .num_residents = 2));
+    type_init(&problem, rt,
+              yoke_type_desc(.name = "problem", .cpu = kernel,
+                             .params_bytes = sizeof(problem_params),
+                             .program = yoke_program(.plan = plan)));
+    type_init(&weighed, rt,
+              yoke_type_desc(.name = "weighed", .cpu = kernel, .cost = cost,
+                             .params_bytes = sizeof(problem_params),
+                             .program = yoke_program(.plan = plan)));
     return 0;
 }
 
@@ -75,6 +108,8 @@ static const uint8_t params[16];
 static const yoke_span no_spans[ITEMS];
 static const yoke_span span_without_data[ITEMS] = {[3] = {NULL, 1}};
 static const yoke_span span_round_the_end[ITEMS] = {[2] = {in0, UINT64_MAX - 100}};
+static const yoke_resident mine = {.rt = (yoke_runtime *)(uintptr_t)64};
+static const yoke_resident strangers = {.rt = (yoke_runtime *)(uintptr_t)128};
 static yoke_group group;
 static yoke_group other_group;
 
@@ -93,12 +128,18 @@ static void done(yoke_job *job)
     {                                                                                              \
         .struct_bytes = sizeof(yoke_job), __VA_ARGS__                                              \
     }
+/* A job of problems of these sizes; what it has is said behind them. */
+#define SIZES(...)                                                                                 \
+    .params = &(const problem_params){__VA_ARGS__}, .params_bytes = sizeof(problem_params)
+#define PROBLEM(sizes, ...) JOB(.type = &problem, .num_items = ITEMS, sizes, __VA_ARGS__)
 
 typedef struct row {
     yoke_job job;
     yoke_status status;
     const char *what; /* NULL under YOKE_OK */
 } row;
+
+#define HOLDER .type = &holder, .num_items = 1
 
 static const row good[] = {
     {JOB(PAIR), YOKE_OK, NULL},
@@ -119,10 +160,25 @@ static const row good[] = {
     {JOB(PAIR, .deadline_ns = 1), YOKE_OK, NULL}, /* long ago; found out when it is claimed */
     {JOB(RAGGED, .in = {no_spans}), YOKE_OK, NULL},
     {JOB(.type = &reader, .in = {no_spans, in0, no_spans}, .num_items = ITEMS), YOKE_OK, NULL},
+    {JOB(HOLDER, .resident = {&mine, &mine}), YOKE_OK, NULL},
     {JOB(SOURCE), YOKE_OK, NULL},
     {JOB(SOURCE, .params = params), YOKE_OK, NULL}, /* none of its bytes are read */
     {JOB(.type = &huge, .in = {AT(8)}, .out = AT(UINT64_C(1) << 63), .num_items = 1), YOKE_OK,
      NULL},
+    {PROBLEM(SIZES(.in_bytes = {8, 2}, .out_bytes = 4), .in = {in0, in1}, .out = out), YOKE_OK,
+     NULL},
+    {PROBLEM(SIZES(.in_bytes = {8, 8}, .out_bytes = 4), .in = {in0, in0}, .out = out), YOKE_OK,
+     NULL},
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = 4), .in = {in0}, .out = out), YOKE_OK, NULL},
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = 0), .in = {in0}), YOKE_OK, NULL},
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = 0), .in = {in0}, .out = in0), YOKE_OK,
+     NULL}, /* of no bytes */
+    {PROBLEM(SIZES(.in_bytes = {0}, .out_bytes = 4), .out = out), YOKE_OK, NULL},
+    {PROBLEM(SIZES(.in_bytes = {0}, .out_bytes = 0)), YOKE_OK, NULL},
+    {JOB(.type = &problem, .num_items = ITEMS), YOKE_OK, NULL}, /* params are zeros */
+    {PROBLEM(SIZES(.in_bytes = {UINT64_C(1) << 60}, .out_bytes = 4), .in = {AT(8)},
+             .out = AT(UINTPTR_MAX - 16)),
+     YOKE_OK, NULL},
 };
 
 static const row bad[] = {
@@ -169,12 +225,51 @@ static const row bad[] = {
     {JOB(.type = &reader, .in = {no_spans, in0, span_without_data}, .num_items = ITEMS),
      YOKE_INVALID, "a span without data"},
     {JOB(PAIR, .flags = YOKE_JOB_GPU), YOKE_NO_DEVICE, "no device is ready for the type"},
-    {JOB(PAIR, .flags = 1u << 4), YOKE_UNSUPPORTED,
-     "a flag that this version does not know"},
-    {JOB(PAIR, .flags = 1u << 31), YOKE_UNSUPPORTED,
-     "a flag that this version does not know"},
+    {JOB(PAIR, .flags = 1u << 4), YOKE_UNSUPPORTED, "a flag that this version does not know"},
+    {JOB(PAIR, .flags = 1u << 31), YOKE_UNSUPPORTED, "a flag that this version does not know"},
     {JOB(PAIR, .resident = {AT(8)}), YOKE_INVALID, "a resident too many"},
     {JOB(PAIR, .resident = {NULL, NULL, NULL, AT(8)}), YOKE_INVALID, "a resident too many"},
+    {JOB(HOLDER), YOKE_INVALID, "a resident is missing"},
+    {JOB(HOLDER, .resident = {&mine}), YOKE_INVALID, "a resident is missing"},
+    {JOB(HOLDER, .resident = {NULL, &mine}), YOKE_INVALID, "a resident is missing"},
+    {JOB(HOLDER, .resident = {&mine, &mine, &mine}), YOKE_INVALID, "a resident too many"},
+    {JOB(HOLDER, .resident = {&mine, &strangers}), YOKE_INVALID, "a resident of another runtime"},
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = 4, .is_refused = true), .in = {in0}, .out = out),
+     YOKE_INVALID, "params that the type's plan refuses"},
+    {PROBLEM(SIZES(.in_bytes = {0, 8}, .out_bytes = 4), .in = {NULL, in0}, .out = out),
+     YOKE_INVALID, "params that the type's plan refuses"},
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = 4, .has_partial = true), .in = {in0}, .out = out),
+     YOKE_INVALID, "params that the type's plan refuses"},
+    {PROBLEM(SIZES(.in_bytes = {8, 2}, .out_bytes = 4), .in = {in0}, .out = out), YOKE_INVALID,
+     "an input is missing"},
+    {PROBLEM(SIZES(.in_bytes = {8, 2}, .out_bytes = 4), .in = {NULL, in1}, .out = out),
+     YOKE_INVALID, "an input is missing"},
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = 4), .in = {in0, in1}, .out = out), YOKE_INVALID,
+     "an input too many"},
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = 4), .in = {in0, NULL, NULL, in1}, .out = out),
+     YOKE_INVALID, "an input too many"},
+    {PROBLEM(SIZES(.in_bytes = {0}, .out_bytes = 4), .in = {in0}, .out = out), YOKE_INVALID,
+     "an input too many"},
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = 4), .in = {in0}), YOKE_INVALID, "no output"},
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = 4), .in = {in0}, .out = AT(UINTPTR_MAX - 14)),
+     YOKE_INVALID, "the output is too long"},
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = UINT64_MAX), .in = {in0}, .out = AT(8)),
+     YOKE_INVALID, "the output is too long"},
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = (UINT64_C(1) << 62) + 1), .in = {in0},
+             .out = AT(8)),
+     YOKE_INVALID, "the output is too long"}, /* four times that is 4, in 64 bits */
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = 4), .in = {AT(UINTPTR_MAX - 30)}, .out = out),
+     YOKE_INVALID, "an input is too long"},
+    {PROBLEM(SIZES(.in_bytes = {UINT64_MAX}, .out_bytes = 4), .in = {AT(8)}, .out = out),
+     YOKE_INVALID, "an input is too long"},
+    {PROBLEM(SIZES(.in_bytes = {8, UINT64_C(1) << 62}, .out_bytes = 4), .in = {in0, AT(8)},
+             .out = out),
+     YOKE_INVALID, "an input is too long"},
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = 4), .in = {in0}, .out = out, .params_bytes = 31),
+     YOKE_INVALID, "params_bytes is not the type's"},
+    {PROBLEM(SIZES(.in_bytes = {8}, .out_bytes = 4), .in = {in0}, .out = out,
+             .flags = YOKE_JOB_GPU),
+     YOKE_NO_DEVICE, "no device is ready for the type"},
     /* Malformed is the first thing to tell, whatever it asks for. */
     {JOB(PAIR, .flags = YOKE_JOB_GPU, .out = NULL), YOKE_INVALID, "no output"},
     {JOB(PAIR, .flags = 1u << 4, .in = {in0}), YOKE_INVALID, "an input is missing"},
@@ -267,6 +362,46 @@ static void a_span_may_touch_the_output_and_not_overlap_it(void **state)
     }
 }
 
+/* Two items of as many bytes as the params say. */
+static void a_programs_arrays_overlap_by_what_its_plan_says(void **state)
+{
+    (void)state;
+    static uint8_t memory[64];
+    for (uint64_t in_bytes = 1; in_bytes <= 8; in_bytes++) {
+        for (uint64_t out_bytes = 0; out_bytes <= 8; out_bytes++) {
+            const problem_params sizes[] = {
+                {.in_bytes = {in_bytes}, .out_bytes = out_bytes},
+                {.in_bytes = {4, in_bytes}, .out_bytes = out_bytes},
+            };
+            for (uint64_t at = 0; at + 2 * in_bytes <= 64; at++) {
+                bool apart = at + 2 * in_bytes <= 24 || at >= 24 + 2 * out_bytes || out_bytes == 0;
+                yoke_job job =
+                    yoke_job(.type = &problem, .in = {memory + at}, .out = memory + 24,
+                             .num_items = 2, .params = &sizes[0], .params_bytes = sizeof sizes[0]);
+                assert_int_equal(check(&job), apart ? YOKE_OK : YOKE_INVALID);
+                job.in[0] = in0;
+                job.in[1] = memory + at;
+                job.params = &sizes[1];
+                assert_int_equal(check(&job), apart ? YOKE_OK : YOKE_INVALID);
+            }
+        }
+    }
+}
+
+/* They are copied, so they need not be aligned; a plan that reads numbers gets them aligned. */
+static void params_may_lie_at_any_address(void **state)
+{
+    (void)state;
+    const problem_params sizes = {.in_bytes = {8}, .out_bytes = 4};
+    for (size_t at = 0; at < 8; at++) {
+        _Alignas(8) unsigned char bytes[sizeof sizes + 8];
+        memcpy(bytes + at, &sizes, sizeof sizes);
+        yoke_job job = yoke_job(.type = &problem, .in = {in0}, .out = out, .num_items = 2,
+                                .params = bytes + at, .params_bytes = sizeof sizes);
+        assert_int_equal(check(&job), YOKE_OK);
+    }
+}
+
 static void an_empty_span_overlaps_nothing(void **state)
 {
     (void)state;
@@ -342,6 +477,31 @@ static void bytes_beyond_64_bits_weigh_the_most_there_is(void **state)
     assert_int_equal(cost_of(&job), UINT64_MAX);
     job.num_items = 2; /* 2^64 - 2: not yet too many */
     assert_int_equal(cost_of(&job), UINT64_MAX - 1);
+}
+
+static void a_program_weighs_what_its_plan_says_for_each_item(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t item_cost, num_items;
+        uint64_t cost;
+    } rows[] = {{0, 1, 1}, {0, 7, 7}, {1, 7, 7}, {1000, 7, 7000}, {UINT32_MAX, UINT32_MAX, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const problem_params sizes = {.cost = rows[i].item_cost};
+        yoke_job job = yoke_job(.type = &problem, .num_items = rows[i].num_items, .params = &sizes,
+                                .params_bytes = sizeof sizes);
+        problem.num_kernels = 1; /* so that no job is plain */
+        assert_int_equal(cost_of(&job),
+                         rows[i].cost != 0 ? rows[i].cost : (uint64_t)UINT32_MAX * UINT32_MAX);
+        job.cost = 5; /* the job itself knows better */
+        assert_int_equal(cost_of(&job), 5);
+        problem.num_kernels = 0;
+    }
+    const problem_params sizes = {.cost = 1000};
+    yoke_job job =
+        yoke_job(.type = &weighed, .num_items = 3, .params = &sizes, .params_bytes = sizeof sizes);
+    cost_answer = 9; /* so does the type's function */
+    assert_int_equal(cost_of(&job), 9);
 }
 
 static void the_types_cost_function_weighs_a_job_that_does_not_say(void **state)
@@ -473,6 +633,8 @@ int main(void)
         cmocka_unit_test(no_job_is_refused),
         cmocka_unit_test(an_input_may_touch_the_output_and_not_overlap_it),
         cmocka_unit_test(a_span_may_touch_the_output_and_not_overlap_it),
+        cmocka_unit_test(a_programs_arrays_overlap_by_what_its_plan_says),
+        cmocka_unit_test(params_may_lie_at_any_address),
         cmocka_unit_test(an_empty_span_overlaps_nothing),
         cmocka_unit_test(an_output_of_no_bytes_overlaps_nothing),
         cmocka_unit_test(the_array_of_spans_must_not_overlap_the_output),
@@ -480,6 +642,7 @@ int main(void)
         cmocka_unit_test(a_ragged_job_weighs_the_bytes_of_all_its_ragged_inputs),
         cmocka_unit_test(a_ragged_job_of_empty_spans_still_weighs_something),
         cmocka_unit_test(bytes_beyond_64_bits_weigh_the_most_there_is),
+        cmocka_unit_test(a_program_weighs_what_its_plan_says_for_each_item),
         cmocka_unit_test(the_types_cost_function_weighs_a_job_that_does_not_say),
         cmocka_unit_test(a_job_that_says_its_cost_is_believed_and_nothing_is_called),
         cmocka_unit_test(the_cost_of_a_refused_job_is_not_asked_for),

@@ -140,7 +140,7 @@ static void memory_is_zeroed_whole_pages_and_gone_when_freed(void **state)
             memory[at] = 1;
         }
         assert_true(is_mapped(memory + whole - 1));
-        region *r = region_begin_free(&table, memory);
+        region *r = region_begin_free(&table, memory, false);
         assert_non_null(r);
         assert_true(region_is_unused(&table, r));
         region_unmap(&table, &allocator, r);
@@ -167,22 +167,22 @@ static void only_the_beginning_of_a_region_can_be_freed_and_once(void **state)
 {
     (void)state;
     char *first = alloc(2 * PAGE), *second = alloc(PAGE);
-    assert_null(region_begin_free(&table, first + PAGE));
-    assert_null(region_begin_free(&table, first + 1));
-    assert_null(region_begin_free(&table, &table));
-    assert_null(region_begin_free(&table, NULL));
+    assert_null(region_begin_free(&table, first + PAGE, false));
+    assert_null(region_begin_free(&table, first + 1, false));
+    assert_null(region_begin_free(&table, &table, false));
+    assert_null(region_begin_free(&table, NULL, false));
     assert_int_equal(atomic_load(&table.num_freeing), 0);
-    region *r = region_begin_free(&table, first);
+    region *r = region_begin_free(&table, first, false);
     assert_non_null(r);
-    assert_null(region_begin_free(&table, first)); /* it is on its way already */
+    assert_null(region_begin_free(&table, first, false)); /* it is on its way already */
     assert_int_equal(atomic_load(&table.num_freeing), 1);
-    region *s = region_begin_free(&table, second);
+    region *s = region_begin_free(&table, second, false);
     assert_non_null(s);
     assert_int_equal(atomic_load(&table.num_freeing), 2);
     region_unmap(&table, &allocator, r);
     region_unmap(&table, &allocator, s);
     assert_int_equal(atomic_load(&table.num_freeing), 0);
-    assert_null(region_begin_free(&table, first));
+    assert_null(region_begin_free(&table, first, false));
 }
 
 static void what_is_not_freed_goes_with_the_table(void **state)
@@ -269,7 +269,7 @@ static void a_device_that_refuses_is_asked_once_for_each_region(void **state)
     assert_int_equal(devices[0].num_imports, 2);
     assert_true(use(1, memory, 8, &used)); /* what one refuses, another may take */
     region_unuse(&table, used);
-    region *r = region_begin_free(&table, other);
+    region *r = region_begin_free(&table, other, false);
     assert_true(region_is_unused(&table, r)); /* what was refused holds nothing up */
     region_unmap(&table, &allocator, r);
 }
@@ -286,7 +286,7 @@ static void a_region_is_unused_when_no_batch_and_no_device_has_it(void **state)
     assert_true(use(1, memory, 8, &used));
     region_unuse(&table, used); /* devices 0 and 1 know it, two uses are left */
     assert_false(region_let_go(&table, &devices[0].device)); /* nobody frees it */
-    region *r = region_begin_free(&table, memory);
+    region *r = region_begin_free(&table, memory, false);
     assert_ptr_equal(r, used);
     assert_false(use(0, memory, 8, &again)); /* out of use */
     assert_false(region_let_go(&table, &devices[0].device));
@@ -314,7 +314,7 @@ static void devices_let_go_of_what_is_freed_and_nothing_else(void **state)
     region_unuse(&table, used);
     assert_true(use(0, freed, 8, &used));
     region_unuse(&table, used);
-    region *r = region_begin_free(&table, freed);
+    region *r = region_begin_free(&table, freed, false);
     assert_true(region_let_go(&table, &devices[0].device));
     assert_int_equal(devices[0].num_imported, 1);
     region_unmap(&table, &allocator, r);
@@ -334,7 +334,7 @@ static void a_closed_device_has_nothing_imported_and_releases_nothing(void **sta
     region_unuse(&table, used);
     region_forget(&table, &devices[0].device, false);
     assert_int_equal(devices[0].num_imported, 1); /* it went with the device */
-    region *r = region_begin_free(&table, memory);
+    region *r = region_begin_free(&table, memory, false);
     assert_false(region_let_go(&table, &devices[0].device));
     assert_false(region_is_unused(&table, r)); /* device 1 is still there */
     region_forget(&table, &devices[1].device, false);
@@ -350,7 +350,7 @@ static void a_closed_device_does_not_end_the_uses_of_its_batches(void **state)
     region *used;
     assert_true(use(0, memory, 8, &used));
     region_forget(&table, &devices[0].device, false);
-    region *r = region_begin_free(&table, memory);
+    region *r = region_begin_free(&table, memory, false);
     assert_false(region_is_unused(&table, r)); /* the batch is still to be handed to the workers */
     region_unuse(&table, used);
     assert_true(region_is_unused(&table, r));
@@ -378,11 +378,11 @@ static void pages_that_a_stuck_device_knows_are_never_given_back(void **state)
     region_unuse(&table, used);
     region_forget(&table, &devices[0].device, true);
     region_forget(&table, &devices[1].device, false);
-    region *r = region_begin_free(&table, known);
+    region *r = region_begin_free(&table, known, false);
     assert_true(region_is_unused(&table, r)); /* yoke_free does not hang with the device */
     region_unmap(&table, &allocator, r);
     assert_left_mapped(known);
-    r = region_begin_free(&table, unknown);
+    r = region_begin_free(&table, unknown, false);
     region_unmap(&table, &allocator, r);
     assert_false(is_mapped(unknown));
     region_table_finish(&table, &allocator);
@@ -446,7 +446,7 @@ static void *use_places(void *argument)
 static void free_slowly(char *memory)
 {
     unsigned num_looks = 0;
-    region *r = region_begin_free(&table, memory);
+    region *r = region_begin_free(&table, memory, false);
     assert_non_null(r);
     while (!region_is_unused(&table, r)) {
         testing_relax(&num_looks);
@@ -490,6 +490,34 @@ static void memory_never_goes_away_under_a_device_that_uses_it(void **state)
     assert_int_equal(atomic_load(&num_allocated), 0);
 }
 
+static void memory_of_the_callers_is_pinned_and_left_alone(void **state)
+{
+    (void)state;
+    char *memory = aligned_alloc(PAGE, 4 * PAGE), *yokes = alloc(PAGE);
+    region *used;
+    assert_int_equal(region_pin(&table, &allocator, memory + 100, PAGE), YOKE_OK);
+    assert_int_equal(region_pin(&table, &allocator, memory + 100, 1), YOKE_INVALID);
+    assert_int_equal(region_pin(&table, &allocator, yokes + 100, 1), YOKE_INVALID);
+    assert_int_equal(region_pin(&table, &allocator, memory, SIZE_MAX), YOKE_INVALID);
+    assert_int_equal(region_pin(&table, &allocator, memory + PAGE + 100, PAGE), YOKE_OK);
+    assert_true(use(0, memory + 100, PAGE, &used));
+    assert_false(use(0, memory + 100, 2 * PAGE, &used));         /* in two of them */
+    assert_null(region_begin_free(&table, memory + 100, false)); /* not yoke_alloc's */
+    region *r = region_begin_free(&table, memory + 100, true);
+    assert_non_null(r);
+    assert_false(region_is_unused(&table, r));
+    region_unuse(&table, used);
+    region_let_go(&table, &devices[0].device);
+    assert_true(region_is_unused(&table, r));
+    assert_true(region_unmap(&table, &allocator, r));
+    memset(memory, 1, 4 * PAGE); /* it is still there */
+    assert_int_equal(region_pin(&table, &allocator, memory + 100, 2 * PAGE), YOKE_OK);
+    region_table_finish(&table, &allocator); /* what is still pinned is left alone too */
+    region_table_init(&table);
+    memset(memory, 1, 4 * PAGE);
+    free(memory);
+}
+
 int main(void)
 {
 #define ON_TABLE(test) cmocka_unit_test_setup_teardown(test, start, finish)
@@ -505,6 +533,7 @@ int main(void)
         ON_TABLE(devices_let_go_of_what_is_freed_and_nothing_else),
         ON_TABLE(a_closed_device_has_nothing_imported_and_releases_nothing),
         ON_TABLE(a_closed_device_does_not_end_the_uses_of_its_batches),
+        ON_TABLE(memory_of_the_callers_is_pinned_and_left_alone),
         ON_TABLE(pages_that_a_stuck_device_knows_are_never_given_back),
         ON_TABLE(memory_never_goes_away_under_a_device_that_uses_it),
     };

@@ -131,13 +131,19 @@ typedef struct yoke_gpu_kernel {
     (&(const yoke_gpu_kernel){.struct_bytes = sizeof(yoke_gpu_kernel), __VA_ARGS__})
 #endif
 
+enum {
+    YOKE_TYPE_TOTAL = 1u << 0, /* the kernels take any bytes as items and params. Then a device
+                                * serves the type only after its kernel has given the same bytes
+                                * as the CPU kernel for a few made-up items, zeros and noise */
+};
+
 /*
  * Describes a type. An item of a map type reads in_bytes[k] bytes from each input k and writes
  * out_bytes bytes.
  */
 typedef struct yoke_type_desc {
     uint32_t struct_bytes;
-    uint32_t flags;   /* none is defined: 0 */
+    uint32_t flags;   /* YOKE_TYPE_* */
     const char *name; /* 1 to 63 of a-z, 0-9 and _; unique within the runtime; copied */
     uint32_t in_bytes[YOKE_INPUTS_MAX]; /* bytes an item, or YOKE_RAGGED; a 0 ends the list */
     uint32_t out_bytes;                 /* bytes an item; 0: no output */
@@ -160,7 +166,8 @@ typedef struct yoke_type_desc {
 
 /*
  * Adds a type to a runtime, before or while jobs run. *type lives until the runtime is destroyed.
- * Devices compile its GPU kernel in the background; until then the CPU runs its jobs.
+ * Devices compile its GPU kernel in the background, and try it (YOKE_TYPE_TOTAL); until then the CPU
+ * runs its jobs.
  *   Fails:    YOKE_INVALID: a bad descriptor, or the name is taken. YOKE_NO_MEMORY. YOKE_BUSY:
  *             YOKE_TYPES_MAX are registered.
  */
@@ -364,6 +371,8 @@ typedef struct yoke_device {
     char driver[256]; /* and its version */
     uint8_t uuid[16];
     uint64_t memory_bytes;
+    uint64_t memory_taken_bytes; /* of these, taken by this runtime now, and at most ever */
+    uint64_t memory_peak_bytes;
     yoke_device_state state;
     char why[160]; /* unless ready: the reason */
 } yoke_device;
@@ -389,6 +398,25 @@ void *yoke_alloc(yoke_runtime *rt, size_t bytes);
  *   Blocks:   until no device uses it any more. Its jobs must have settled.
  */
 void yoke_free(yoke_runtime *rt, void *memory);
+
+/*
+ * Lets devices use memory of the caller's in place, as if it had come from yoke_alloc: for what
+ * others have allocated. Costs a device about a millisecond for each GiB when it first meets it;
+ * the pages stay in memory meanwhile. Where a device cannot import it, jobs are copied as before.
+ *   Owns:     the memory is the caller's and must not be freed before yoke_unpin.
+ *   Fails:    YOKE_INVALID: no memory, or it is pinned or yoke's already.
+ *             YOKE_NO_MEMORY.
+ */
+yoke_status yoke_pin(yoke_runtime *rt, void *memory, size_t bytes);
+
+/*
+ * Ends that; `memory` as it was given to yoke_pin.
+ *   Threads:  not from a worker.
+ *   Blocks:   until no device uses it any more. Its jobs must have settled.
+ *   Fails:    YOKE_INVALID: it is not pinned. YOKE_TIMEOUT: a device that hangs may write to it as
+ *             long as the process lives, so its pages must not be used for anything else.
+ */
+yoke_status yoke_unpin(yoke_runtime *rt, void *memory);
 
 /*
  * Makes a resident: a constant that jobs read besides their inputs, such as a table or the points
