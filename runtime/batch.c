@@ -108,6 +108,9 @@ void batch_open(batch *b, const yoke_type *type, uint64_t target_cost, uint64_t 
     b->min_cost = 0;
     b->opened_ns = now_ns;
     b->quiet_looks = 0;
+    b->learned = (snapshot_type){0};
+    b->ahead_cost = 0;
+    b->packed_ns = 0;
     b->mapped = 0;
     b->data_used = 0;
     b->is_closed = false;
@@ -216,16 +219,17 @@ static bool batch_map_one(batch *b, uint32_t k, const yoke_job *job, uint32_t fi
 {
     const void *memory = k == BATCH_OUT ? job->out : job->in[k];
     uint64_t bytes = job->num_items * b->stride[k];
-    backend_place *place = &b->arrays[k];
+    backend_place place;
     if (b->stride[k] == 0 || (k == BATCH_OUT && b->plan.partial_bytes > 0) ||
-        !region_use(regions, device, memory, bytes, place, &b->used[b->num_used])) {
+        !region_use(regions, device, memory, bytes, &place, &b->used[b->num_used])) {
         return false;
     }
-    place->offset += first * b->stride[k];
-    if (backend_address(*place) % BATCH_ITEM_ALIGN != 0) {
+    place.offset += first * b->stride[k];
+    if (backend_address(place) % BATCH_ITEM_ALIGN != 0) {
         region_unuse(regions, b->used[b->num_used]);
         return false;
     }
+    b->arrays[k] = place;
     b->num_used++;
     return true;
 }
@@ -380,6 +384,18 @@ static uint32_t batch_take(batch *b, yoke_job *job, uint32_t first, region_table
     return batch_room_in_scratch(b, device, batch_room(b, job, first));
 }
 
+/* Of a job that the workers have a ticket of too, no more than a GPU will have done when they have
+ * done the rest. */
+static uint32_t batch_fair(const batch *b, yoke_job *job, uint32_t room)
+{
+    uint32_t left = job_unclaimed_any(job);
+    if ((job_marks(job) & JOB_IS_SHARED) == 0) {
+        return room;
+    }
+    uint64_t share = route_share(&b->learned, left * job_core_of(job)->item_cost, b->ahead_cost);
+    return (uint32_t)batch_min(room, (left * share + ROUTE_SHARE_ALL - 1) / ROUTE_SHARE_ALL);
+}
+
 /* Claims from a job of several items; what another engine took meanwhile is not ours. */
 static batch_added batch_add_many(batch *b, yoke_job *job, region_table *regions,
                                   const region_device *device)
@@ -388,7 +404,12 @@ static batch_added batch_add_many(batch *b, yoke_job *job, region_table *regions
         uint32_t first = job_front_any(job), room = 0, count = 0;
         if (!batch_is_full(b)) {
             room = batch_take(b, job, first, regions, device);
-            count = room > 0 ? job_claim_front_any(job, first, room) : 0;
+            uint32_t fair = batch_fair(b, job, room);
+            if (room > 0 && fair == 0) { /* the workers do the rest sooner */
+                batch_unmap(b, regions);
+                return BATCH_TOOK_ALL;
+            }
+            count = room > 0 ? job_claim_front_any(job, first, fair) : 0;
         }
         if (count > 0) {
             batch_join(b, job, first, count);

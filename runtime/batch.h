@@ -26,6 +26,7 @@
 #include "recorder.h"
 #include "region.h"
 #include "resident.h"
+#include "route.h"
 #include "scratch.h"
 
 #define BATCH_CLAIMS_MAX 4096
@@ -65,9 +66,11 @@ typedef struct batch {
     uint64_t
         min_cost; /* 0, or what an idle device is not worth waking for: the submitter's to set */
     uint64_t opened_ns;
-    uint32_t quiet_looks; /* since something joined */
-    uint64_t value;       /* on the device's timeline, once submitted */
-    uint64_t submitted_ns;
+    snapshot_type learned; /* of the type, when the batch was opened: the submitter's to set */
+    uint64_t ahead_cost;   /* what the device has to do before it: the same */
+    uint32_t quiet_looks;  /* since something joined */
+    uint64_t value;        /* on the device's timeline, once submitted */
+    uint64_t submitted_ns, packed_ns;   /* when; and how long packing took */
     uint64_t stride[BATCH_ARRAYS];      /* bytes of an item; 0: there is no such array */
     backend_place arrays[BATCH_ARRAYS]; /* where each begins */
     uint32_t mapped;                    /* a bit for each array that is the job's own memory */

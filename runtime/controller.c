@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "choose.h"
+#include "run.h"
 #include "submitter.h"
 
 #define CONTROLLER_WINDOW_NS 1000000000
@@ -235,6 +236,49 @@ static controller_counts controller_count(yoke_runtime *rt)
     };
 }
 
+/* All workers together, by the grain that they have learned. */
+static model_line controller_cpu_line(const yoke_runtime *rt, const yoke_type *type)
+{
+    uint64_t grain = atomic_load_explicit(&type->grain_cost, memory_order_relaxed);
+    return grain == 0
+               ? (model_line){0}
+               : (model_line){
+                     .slope = (run_grain_ns(rt) << MODEL_ONE_BITS) / grain / rt->num_workers + 1};
+}
+
+/* All devices together: the shortest trip, and the sum of their rates. */
+static model_line controller_gpu_line(yoke_runtime *rt, const yoke_type *type)
+{
+    model_line all = {.fixed_ns = UINT64_MAX};
+    double rate = 0;
+    pthread_mutex_lock(&rt->devices_lock);
+    for (uint32_t i = 0; i < rt->num_devices; i++) {
+        submitter *s = rt->submitters[i];
+        uint64_t fixed_ns =
+            atomic_load_explicit(&s->lines[type->index].fixed_ns, memory_order_relaxed);
+        uint64_t slope = atomic_load_explicit(&s->lines[type->index].slope, memory_order_relaxed);
+        if (slope != 0 && s->info.state == YOKE_DEVICE_READY) {
+            all.fixed_ns = fixed_ns < all.fixed_ns ? fixed_ns : all.fixed_ns;
+            rate += 1 / (double)slope;
+        }
+    }
+    pthread_mutex_unlock(&rt->devices_lock);
+    all.slope = rate > 0 ? (uint64_t)(1 / rate) + 1 : 0;
+    return all;
+}
+
+static void controller_learn(yoke_runtime *rt, snapshot *next)
+{
+    uint32_t num_types = atomic_load_explicit(&rt->num_types, memory_order_acquire);
+    for (uint32_t i = 0; i < num_types; i++) {
+        const yoke_type *type = atomic_load_explicit(&rt->types[i], memory_order_acquire);
+        if (type_has_gpu(type)) {
+            next->types[i].cpu = controller_cpu_line(rt, type);
+            next->types[i].gpu = controller_gpu_line(rt, type);
+        }
+    }
+}
+
 /* The snapshot of the next window; `spare` is the one that is not in force. */
 static snapshot *controller_fold(yoke_runtime *rt, snapshot *spare, const controller_counts *before,
                                  const controller_counts *now)
@@ -248,6 +292,7 @@ static snapshot *controller_fold(yoke_runtime *rt, snapshot *spare, const contro
     spare->window_items_gpu = now->items_gpu - before->items_gpu;
     spare->window_batches = now->batches - before->batches;
     spare->window_gpu_busy_ns = now->gpu_busy_ns - before->gpu_busy_ns;
+    controller_learn(rt, spare);
     return snapshot_publish(&rt->tuning, spare);
 }
 

@@ -17,20 +17,24 @@ static yoke_type *lane_type_of(const yoke_job *job)
     return (yoke_type *)(uintptr_t)job->type; /* the caller's view of it is const */
 }
 
-route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning)
+route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning, uint64_t for_workers,
+                     uint64_t for_gpu)
 {
     yoke_type *type = lane_type_of(job);
     if (!type_has_gpu(type)) {
         return ROUTE_CPU;
     }
     bool is_served = atomic_load_explicit(&type->num_serving, memory_order_relaxed) > 0;
+    uint64_t in_lane = ring_count_any(&type->lane);
     route_input input = {
         .flags = job->flags,
         .num_items = job->num_items,
         .cost = job_core_of(job)->item_cost * job->num_items,
-        .backlog = ring_count_any(&rt->inbox),
+        .backlog = ring_count_any(&rt->inbox) + for_workers,
         .is_served = is_served,
-        .has_room = ring_count_any(&type->lane) < type->lane.capacity,
+        .lane = in_lane + for_gpu,
+        .has_room = in_lane < type->lane.capacity,
+        .learned = &tuning->types[type->index],
     };
     return route_decide(&input, tuning);
 }
@@ -122,25 +126,26 @@ static bool lane_release_one(yoke_runtime *rt, yoke_job *job, route way)
 void lane_release_any(yoke_runtime *rt, yoke_job *jobs)
 {
     yoke_job *for_workers = NULL, **link = &for_workers;
-    bool any_for_gpu = false;
-    snapshot tuning = *snapshot_read_begin(&rt->tuning);
-    snapshot_read_end();
+    uint64_t num_for_workers = 0, num_for_gpu = 0;
+    const snapshot *tuning = snapshot_read_begin(&rt->tuning);
     while (jobs != NULL) {
         yoke_job *job = jobs;
         jobs = job_core_of(job)->next; /* read first: once in a lane, the job may settle */
         bool stopped = job_stop_status(job) != YOKE_OK;
-        route way = stopped ? ROUTE_CPU : lane_route_any(rt, job, &tuning);
-        any_for_gpu |= way != ROUTE_CPU;
+        route way = stopped ? ROUTE_CPU : lane_route_any(rt, job, tuning, num_for_workers, 0);
+        num_for_gpu += way != ROUTE_CPU;
         if (!lane_release_one(rt, job, way)) {
+            num_for_workers++;
             *link = job;
             link = &job_core_of(job)->next;
         }
     }
+    snapshot_read_end();
     *link = NULL;
     if (for_workers != NULL) {
         ready_push_list_any(rt, for_workers);
     }
-    if (any_for_gpu) {
+    if (num_for_gpu > 0) {
         park_wake_one_any(&rt->gpu_park);
     }
 }

@@ -11,8 +11,10 @@
 #include "route.h"
 #include "runtime.h"
 
-/* Where the job goes now. */
-route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning);
+/* Where the job goes now. for_workers, for_gpu: how many others have just been sent there and are
+ * not in the queues yet. */
+route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning, uint64_t for_workers,
+                     uint64_t for_gpu);
 
 /* From a submitter that has more of a large job than it can take: a ticket for another device that
  * has nothing to do, if there is one. */

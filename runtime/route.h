@@ -17,14 +17,24 @@ typedef enum route {
 } route;
 
 typedef struct route_input {
-    uint32_t flags;     /* the job's */
-    uint32_t num_items; /* the job's */
-    uint64_t cost;      /* the job's */
-    uint64_t backlog;   /* jobs that wait for workers */
-    bool is_served;     /* a device is ready for the type */
-    bool has_room;      /* the type's lane has room */
+    uint32_t flags;               /* the job's */
+    uint32_t num_items;           /* the job's */
+    uint64_t cost;                /* the job's */
+    uint64_t backlog;             /* jobs that wait for workers */
+    uint64_t lane;                /* jobs that wait in the type's lane */
+    bool is_served;               /* a device is ready for the type */
+    bool has_room;                /* the type's lane has room */
+    const snapshot_type *learned; /* of the type; NULL: nothing */
 } route_input;
 
 route route_decide(const route_input *input, const snapshot *tuning);
+
+/* How much of what is left of a job that both engines work on is a GPU's to claim now, in 1/1024:
+ * so much that both end together. cost_ahead: what the GPU has to do before. */
+#define ROUTE_SHARE_ALL 1024u
+uint32_t route_share(const snapshot_type *learned, uint64_t cost_left, uint64_t cost_ahead);
+
+/* The cost that is worth a batch: what the workers do in the time of a trip. */
+uint64_t route_break_even(const snapshot_type *learned, const snapshot *tuning);
 
 #endif

@@ -22,6 +22,7 @@
 #define RUN_GRAIN_NS_MAX UINT64_C(50000)
 #define RUN_GRAIN_NS_A_WORKER UINT64_C(2000)
 #define RUN_SHARE_NS UINT64_C(10000) /* about what waking a worker takes */
+#define RUN_SAMPLE 16 /* of so many jobs of one item that a GPU could have, one is timed */
 #define RUN_GRAIN_COST_MAX (UINT64_C(1) << 40)
 
 /* Why the job must not go on, or YOKE_OK. now_ns is looked at only if the job has a deadline. */
@@ -83,21 +84,7 @@ static yoke_status run_kernel(yoke_worker *worker, yoke_job *job, uint32_t first
     return run_call(worker, job->type->cpu, &claim);
 }
 
-/* One item, one ticket: nobody else can claim it. */
-static void run_one(yoke_worker *worker, yoke_job *job)
-{
-    uint64_t now_ns = job->deadline_ns != 0 ? base_now_ns() : 0;
-    yoke_status status = run_stop_status(worker, job, now_ns);
-    if (status == YOKE_OK) {
-        status = run_kernel(worker, job, 0, 1);
-        yoke_status stop = job_stop_status(job); /* the first failure wins */
-        status = stop != YOKE_OK ? stop : status;
-    }
-    settle_worker(worker->rt, &worker->stats, &worker->held, job, status);
-}
-
-/* How long a grain should take. */
-static uint64_t run_grain_ns(const yoke_runtime *rt)
+uint64_t run_grain_ns(const yoke_runtime *rt)
 {
     uint64_t ns = rt->num_workers * RUN_GRAIN_NS_A_WORKER;
     return rt->num_workers == 1 || ns > RUN_GRAIN_NS_MAX ? RUN_GRAIN_NS_MAX : ns;
@@ -129,11 +116,29 @@ static void run_learn_grain(const yoke_runtime *rt, yoke_job *job, uint32_t coun
         wanted = UINT64_MAX;
     }
     wanted /= took_ns + 1;
-    wanted = wanted > 2 * grain ? 2 * grain : wanted;
+    uint64_t most = grain > 0 ? 2 * grain : 2;
+    wanted = wanted > most ? most : wanted;
     wanted = wanted < 1 ? 1 : wanted > RUN_GRAIN_COST_MAX ? RUN_GRAIN_COST_MAX : wanted;
     if (wanted > grain + grain / 4 || wanted < grain - grain / 4) {
         atomic_store_explicit(grain_cost, wanted, memory_order_relaxed);
     }
+}
+
+/* One item, one ticket: nobody else can claim it. */
+static void run_one(yoke_worker *worker, yoke_job *job)
+{
+    bool is_sample = worker->turn % RUN_SAMPLE == 0 && type_has_gpu(job->type);
+    uint64_t now_ns = job->deadline_ns != 0 || is_sample ? base_now_ns() : 0;
+    yoke_status status = run_stop_status(worker, job, now_ns);
+    if (status == YOKE_OK) {
+        status = run_kernel(worker, job, 0, 1);
+        if (is_sample) {
+            run_learn_grain(worker->rt, job, 1, base_now_ns() - now_ns);
+        }
+        yoke_status stop = job_stop_status(job); /* the first failure wins */
+        status = stop != YOKE_OK ? stop : status;
+    }
+    settle_worker(worker->rt, &worker->stats, &worker->held, job, status);
 }
 
 /* Whether what nobody has claimed is worth waking a worker for, by what was learned. */
@@ -141,7 +146,8 @@ static bool run_is_worth_sharing(const yoke_runtime *rt, yoke_job *job)
 {
     uint64_t grain = atomic_load_explicit(&job->type->grain_cost, memory_order_relaxed), left;
     return __builtin_mul_overflow(job_unclaimed_any(job), job_core_of(job)->item_cost, &left) ||
-           __builtin_mul_overflow(left, run_grain_ns(rt), &left) || left > grain * RUN_SHARE_NS;
+           __builtin_mul_overflow(left, run_grain_ns(rt), &left) ||
+           left > (grain > 0 ? grain : 1) * RUN_SHARE_NS;
 }
 
 /* While some worker has nothing to do and this one nothing to give but this job: one more ticket.

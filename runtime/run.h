@@ -13,6 +13,9 @@
  * last to leave. */
 void run_ticket(yoke_worker *worker, yoke_job *job);
 
+/* How long a grain should take: a type's grain_cost is what a worker does in that time. */
+uint64_t run_grain_ns(const yoke_runtime *rt);
+
 /* Runs the claims of a batch that a device has failed, or finishes those that it has begun; then
  * its slot is free again. */
 void run_batch(yoke_worker *worker, batch *handed);

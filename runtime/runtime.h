@@ -33,6 +33,7 @@ struct yoke_runtime {
     _Alignas(BASE_LINE_BYTES) _Atomic(yoke_job *) ready; /* handed to the workers, newest first */
     _Atomic(struct batch *) batches; /* that workers run or finish, newest first */
     _Atomic uint32_t crews_open;     /* a bit for each submitter that wants help */
+    _Atomic uint32_t num_lanes_open; /* to workers, of: */
     _Atomic uint32_t num_deferred;   /* waiting for groups; bounded by max_jobs */
     _Atomic bool stopping;           /* set once, by destroy: nothing more is begun */
     _Atomic bool leaving;            /* set once, after it: workers end when nothing is left */
@@ -64,8 +65,9 @@ struct yoke_runtime {
     pthread_mutex_t devices_lock;                      /* guards the states and the list */
     struct submitter *submitters[YOKE_DEVICES_MAX];
     uint32_t num_devices;
-    crew crews[YOKE_DEVICES_MAX]; /* the submitters': workers help them to copy */
-    park gpu_park;                /* submitters that sleep */
+    _Atomic bool lane_is_open[YOKE_TYPES_MAX]; /* of types in order of registration (surplus.h) */
+    crew crews[YOKE_DEVICES_MAX];              /* the submitters': workers help them to copy */
+    park gpu_park;                             /* submitters that sleep */
     park_sleeper gpu_sleepers[YOKE_DEVICES_MAX];
     _Atomic bool devices_found;  /* the list is complete */
     _Atomic uint32_t num_quiets; /* how often there was nothing to do for a while */

@@ -15,7 +15,14 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "model.h"
 #include "policy.h"
+
+/* What was learned of a type. */
+typedef struct snapshot_type {
+    model_line cpu; /* all workers together */
+    model_line gpu; /* a batch, on all devices together */
+} snapshot_type;
 
 typedef struct snapshot {
     policy_routing_mode mode;
@@ -30,6 +37,7 @@ typedef struct snapshot {
     uint64_t window_items_gpu;
     uint64_t window_batches;
     uint64_t window_gpu_busy_ns; /* of all devices that can tell */
+    snapshot_type types[YOKE_TYPES_MAX];
 } snapshot;
 
 typedef struct snapshot_cell {

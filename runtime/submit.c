@@ -122,7 +122,7 @@ static void submit_route(submit_room *room)
             tuning = snapshot_read_begin(&room->rt->tuning);
             room->gpu_only = tuning->mode == POLICY_ROUTING_MODE_GPU_ONLY;
         }
-        route way = lane_route_any(room->rt, job, tuning);
+        route way = lane_route_any(room->rt, job, tuning, room->for_cpu, room->for_gpu);
         job_core_of(job)->route = way;
         *submit_for_workers(room, job) += way != ROUTE_GPU;
         room->for_gpu += way != ROUTE_CPU;

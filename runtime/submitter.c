@@ -26,6 +26,7 @@
 #include "ready.h"
 #include "seal.h"
 #include "settle.h"
+#include "surplus.h"
 
 #define SUBMITTER_LOOKS_PER_CLOCK 32
 #define SUBMITTER_WAIT_NS_MAX 1000000
@@ -77,6 +78,17 @@ static void submitter_count_time(submitter *s, const batch *b)
     s->busy_until_ns = end_ns;
     stats_add_owner(&s->stats, STATS_gpu_busy_ns, busy_ns);
     path_learn(&s->paths[b->type->index], b->is_staged, batch_bytes(b), busy_ns);
+}
+
+/* What a batch takes in all: with the device, and to be packed. */
+static void submitter_learn(submitter *s, const batch *b, uint64_t took_ns)
+{
+    uint32_t i = b->type->index;
+    patience_learn(&s->patience[i], b->cost, took_ns);
+    model_add(&s->models[i], b->cost, took_ns + b->packed_ns);
+    model_line line = model_fit(&s->models[i]);
+    atomic_store_explicit(&s->lines[i].fixed_ns, line.fixed_ns, memory_order_relaxed);
+    atomic_store_explicit(&s->lines[i].slope, line.slope, memory_order_relaxed);
 }
 
 static void submitter_complete(submitter *s, batch *b)
@@ -134,6 +146,7 @@ static void submitter_leave_lanes(submitter *s)
             continue;
         }
         yoke_type *type = atomic_load(&rt->types[i]);
+        surplus_close_submitter(rt, type);
         compile_forget(s, type);
         if (atomic_fetch_sub_explicit(&type->num_serving, 1, memory_order_seq_cst) == 1) {
             atomic_thread_fence(memory_order_seq_cst); /* X1 */
@@ -202,6 +215,16 @@ static bool submitter_add(submitter *s, batch *b, yoke_job *job)
     return false;
 }
 
+/* The cost of the type's batches that the device has to do first. */
+static uint64_t submitter_ahead(const submitter *s, const yoke_type *type)
+{
+    uint64_t cost = 0;
+    for (uint32_t i = 0; i < s->num_in_flight; i++) {
+        cost += s->in_flight[i]->type == type ? s->in_flight[i]->cost : 0;
+    }
+    return cost;
+}
+
 /* Fills the type's open batch from its lane; returns whether anything was taken. */
 static bool submitter_fill(submitter *s, yoke_type *type, const snapshot *tuning, uint64_t now_ns)
 {
@@ -215,15 +238,16 @@ static bool submitter_fill(submitter *s, yoke_type *type, const snapshot *tuning
             return false;
         }
         batch_open(b, type, tuning->target_cost, now_ns);
-        if (tuning->mode ==
-            POLICY_ROUTING_MODE_AUTO) { /* the CPU would do as well: wait for company */
-            b->min_cost = tuning->break_even_cost;
+        b->learned = tuning->types[type->index];
+        if (tuning->mode == POLICY_ROUTING_MODE_AUTO) { /* the CPU would do as well: wait */
+            b->min_cost = route_break_even(&b->learned, tuning);
         }
         atomic_store_explicit(&b->is_free, false, memory_order_relaxed);
         *open = b;
     }
     bool any = false;
     yoke_job *job;
+    (*open)->ahead_cost = submitter_ahead(s, type);
     while (!batch_is_full(*open) && (job = submitter_take(s, type)) != NULL) {
         any = true;
         if (submitter_turns_away(job, now_ns)) {
@@ -233,6 +257,9 @@ static bool submitter_fill(submitter *s, yoke_type *type, const snapshot *tuning
         }
     }
     (*open)->quiet_looks = any ? 0 : (*open)->quiet_looks + 1;
+    if (any) {
+        (*open)->packed_ns += base_now_ns() - now_ns;
+    }
     if ((*open)->num_items == 0) { /* nothing came of it */
         atomic_store_explicit(&(*open)->is_free, true, memory_order_relaxed);
         *open = NULL;
@@ -305,6 +332,25 @@ static yoke_status submitter_send(submitter *s, const snapshot *tuning, batch **
     return status == YOKE_NO_DEVICE ? status : YOKE_OK;
 }
 
+/* Whether tickets wait because every slot is taken: for longer than they should, and the workers
+ * may have them. */
+static void submitter_look_at_lane(submitter *s, const yoke_type *type, const snapshot *tuning,
+                                   uint64_t now_ns)
+{
+    uint64_t *since_ns = &s->stuck_ns[type->index];
+    bool is_stuck = s->open[type->index] == NULL && submitter_free_slot(s) == NULL &&
+                    tuning->mode == POLICY_ROUTING_MODE_AUTO &&
+                    !ring_looks_empty_any(&((yoke_type *)(uintptr_t)type)->lane);
+    if (!is_stuck) {
+        *since_ns = 0;
+        surplus_close_submitter(s->rt, type);
+    } else if (*since_ns == 0) {
+        *since_ns = now_ns;
+    } else if (now_ns - *since_ns >= tuning->wait_us_max * UINT64_C(1000)) {
+        surplus_open_submitter(s->rt, type);
+    }
+}
+
 /* One round over all types: fill, and send what is due. */
 static yoke_status submitter_pack(submitter *s, const snapshot *tuning, bool *any)
 {
@@ -320,6 +366,7 @@ static yoke_status submitter_pack(submitter *s, const snapshot *tuning, bool *an
         }
         yoke_type *type = atomic_load_explicit(&rt->types[i], memory_order_relaxed);
         *any |= submitter_fill(s, type, tuning, now_ns);
+        submitter_look_at_lane(s, type, tuning, now_ns);
         batch *b = s->open[i];
         if (b != NULL && batch_is_due(b, now_ns, tuning->wait_us_max * UINT64_C(1000), is_idle)) {
             due[num_due++] = b;
@@ -364,8 +411,7 @@ static yoke_status submitter_reap(submitter *s, bool *any)
     memmove(s->in_flight, s->in_flight + count, s->num_in_flight * sizeof *s->in_flight);
     uint64_t now_ns = base_now_ns();
     if (count == 1 && !done[0]->is_trial) { /* of several at once none tells how long it took */
-        patience_learn(&s->patience[done[0]->type->index], done[0]->cost,
-                       now_ns - submitter_begun_ns(s, done[0]));
+        submitter_learn(s, done[0], now_ns - submitter_begun_ns(s, done[0]));
     }
     s->done_ns = now_ns;
     for (uint32_t i = 0; i < count; i++) {
@@ -451,7 +497,7 @@ static void submitter_look(submitter *s, uint64_t awaited, uint64_t end_ns)
 }
 
 /* Until the oldest batch is done, or an open one may fall due. */
-static void submitter_await(submitter *s, const snapshot *tuning)
+static void submitter_await(submitter *s, uint64_t wait_ns)
 {
     const batch *oldest = s->in_flight[0];
     uint64_t now_ns = base_now_ns(), begun_ns = submitter_begun_ns(s, oldest);
@@ -462,8 +508,7 @@ static void submitter_await(submitter *s, const snapshot *tuning)
         submitter_look(s, oldest->value, now_ns + advice.look_ns);
         return;
     }
-    uint64_t timeout_ns = tuning->wait_us_max * UINT64_C(1000);
-    timeout_ns = timeout_ns < SUBMITTER_WAIT_NS_MAX ? timeout_ns : SUBMITTER_WAIT_NS_MAX;
+    uint64_t timeout_ns = wait_ns < SUBMITTER_WAIT_NS_MAX ? wait_ns : SUBMITTER_WAIT_NS_MAX;
     timeout_ns = timeout_ns < advice.sleep_ns ? timeout_ns : advice.sleep_ns;
     s->device.ops->wait(s->device.device, oldest->value, timeout_ns);
 }
@@ -503,32 +548,38 @@ static void submitter_give_back(submitter *s)
     submitter_tell_memory(s);
 }
 
+/* One round: what is done is settled, what is due is sent. */
+static yoke_status submitter_round(submitter *s, batch *trial, const snapshot *tuning, bool *any)
+{
+    yoke_status status = YOKE_OK;
+    if (trial != NULL) {
+        status = submitter_send(s, tuning, &trial, 1);
+    }
+    if (atomic_load_explicit(&s->rt->regions.num_freeing, memory_order_relaxed) > 0 &&
+        region_let_go(&s->rt->regions, &s->device)) {
+        submitter_wake_freeing(s);
+    }
+    if (status == YOKE_OK) {
+        status = submitter_reap(s, any);
+    }
+    submitter_give_back(s);
+    return status == YOKE_OK ? submitter_pack(s, tuning, any) : status;
+}
+
 static yoke_status submitter_serve(submitter *s)
 {
     yoke_runtime *rt = s->rt;
     yoke_status status = YOKE_OK;
     while (status == YOKE_OK && !runtime_is_stopping(rt)) {
-        snapshot tuning = *snapshot_read_begin(&rt->tuning);
-        snapshot_read_end();
         bool any = false;
         batch *trial = compile_new_types(s, submitter_free_slot(s), &any);
-        if (trial != NULL) {
-            status = submitter_send(s, &tuning, &trial, 1);
-        }
-        if (atomic_load_explicit(&rt->regions.num_freeing, memory_order_relaxed) > 0 &&
-            region_let_go(&rt->regions, &s->device)) {
-            submitter_wake_freeing(s);
-        }
-        if (status == YOKE_OK) {
-            status = submitter_reap(s, &any);
-        }
-        submitter_give_back(s);
-        if (status == YOKE_OK) {
-            status = submitter_pack(s, &tuning, &any);
-        }
+        const snapshot *tuning = snapshot_read_begin(&rt->tuning);
+        uint64_t wait_ns = tuning->wait_us_max * UINT64_C(1000);
+        status = submitter_round(s, trial, tuning, &any);
+        snapshot_read_end();
         if (status == YOKE_OK && !any) {
             if (s->num_in_flight > 0) {
-                submitter_await(s, &tuning);
+                submitter_await(s, wait_ns);
             } else {
                 submitter_park(s);
             }

@@ -32,8 +32,13 @@ typedef struct submitter {
     uint32_t num_in_flight;
     batch *trial;        /* of the type that is being compiled (trial.h); NULL: none */
     uint32_t first_type; /* whose turn it is to be filled first */
+    uint64_t stuck_ns[YOKE_TYPES_MAX]; /* since when a lane waits for a slot; 0: it does not */
     path paths[YOKE_TYPES_MAX];
     patience patience[YOKE_TYPES_MAX];
+    model models[YOKE_TYPES_MAX];
+    struct {
+        _Atomic uint64_t fixed_ns, slope;
+    } lines[YOKE_TYPES_MAX];                  /* of the models, for the controller */
     size_t slot_bytes;                        /* of memory, and of scratch at first */
     uint32_t num_quiets;                      /* as rt->num_quiets when last looked at */
     _Atomic uint64_t taken_bytes, peak_bytes; /* of the device's own memory, for yoke_devices */

@@ -45,7 +45,8 @@ struct yoke_type {
     yoke_program program;         /* of a program type; else its plan is NULL */
     ring lane;                    /* only where there is a GPU kernel */
     _Atomic uint32_t num_serving; /* devices whose submitters take from the lane */
-    /* What a worker takes at a time, in cost: learned from measured time, a hint (relaxed). */
+    /* What a worker takes at a time, in cost: learned from measured time, a hint (relaxed). 0: not
+     * yet. */
     _Alignas(BASE_LINE_BYTES) _Atomic uint64_t grain_cost;
 };
 

@@ -17,6 +17,7 @@
 #include "job.h"
 #include "ready.h"
 #include "run.h"
+#include "surplus.h"
 
 #define WORKER_INBOX_CHUNK 64
 #define WORKER_STEAL_MAX 16
@@ -250,7 +251,7 @@ static bool worker_steal(yoke_worker *worker, worker_work *found)
 static bool worker_work_is_visible(yoke_runtime *rt)
 {
     if (!ring_looks_empty_any(&rt->inbox) || !ring_looks_empty_any(&rt->inbox_high) ||
-        !ready_looks_empty_any(rt)) {
+        !ready_looks_empty_any(rt) || surplus_is_there_any(rt)) {
         return true;
     }
     for (uint32_t i = 0; i < rt->num_workers; i++) {
@@ -288,6 +289,10 @@ static bool worker_look(yoke_worker *worker, worker_work *found)
     }
     if (found->ticket == NULL) {
         found->ticket = worker_take_inbox(worker);
+    }
+    if (found->ticket == NULL) {
+        found->ticket = surplus_take_any(worker->rt);
+        stats_add_owner(&worker->stats, STATS_tickets_surplus, found->ticket != NULL);
     }
     return found->ticket != NULL || worker_steal(worker, found);
 }

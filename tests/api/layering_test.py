@@ -25,7 +25,7 @@ FOLDERS = {
 LEVELS = [
     ["base", "atomics", "policy"],
     ["deque", "ring", "inbox", "park", "waiters", "frames", "crew", "stats", "topology"],
-    ["snapshot"],
+    ["model", "snapshot"],
     ["type", "region", "resident.h"],
     ["job", "recorder", "path", "patience"],
     ["scratch"],
@@ -33,7 +33,7 @@ LEVELS = [
     ["runtime.h"],
     ["ready", "register", "check", "resident.c", "seal", "trial"],
     ["lane"],
-    ["settle"],
+    ["settle", "surplus"],
     ["submitter", "compile", "copy", "worker", "fork", "run"],
     ["submit", "wait", "devices", "controller"],
     ["metrics", "trace"],

@@ -374,6 +374,79 @@ static void pinned_memory_is_used_in_place(void **state)
     free(out);
 }
 
+/* -- a device that is too slow ----------------------------------------------------------------- */
+
+#define SLOW_NS UINT64_C(20000000)
+
+static _Atomic uint64_t slow_since_ns, slow_value;
+
+static yoke_status slow_submit(backend_device *device, const backend_batch *batches,
+                               uint32_t num_batches, uint64_t *value)
+{
+    atomic_store(&slow_since_ns, fixture_now_ns());
+    return host_ops.submit(device, batches, num_batches, value);
+}
+
+static yoke_status slow_completed(backend_device *device, uint64_t *value)
+{
+    if (fixture_now_ns() - atomic_load(&slow_since_ns) < SLOW_NS) {
+        *value = atomic_load(&slow_value);
+        return YOKE_OK;
+    }
+    yoke_status status = host_ops.completed(device, value);
+    atomic_store(&slow_value, *value);
+    return status;
+}
+
+static yoke_status slow_wait(backend_device *device, uint64_t value, uint64_t timeout_ns)
+{
+    (void)device;
+    (void)value;
+    struct timespec t = {.tv_nsec = (long)(timeout_ns < 1000000 ? timeout_ns : 1000000)};
+    nanosleep(&t, NULL);
+    return YOKE_TIMEOUT;
+}
+
+/* All jobs are sent to the device at first; it runs eight of them in 20 ms. */
+static void workers_take_what_a_slow_device_leaves(void **state)
+{
+    (void)state;
+    enum { N = 2000 };
+    static uint32_t in[N], out[N];
+    static yoke_job jobs[N];
+    static backend_ops slow;
+    static const backend_ops *const slow_only[] = {&slow, NULL};
+    yoke_policy policy;
+    yoke_group group = {{0}};
+    slow = host_ops;
+    slow.submit = slow_submit;
+    slow.completed = slow_completed;
+    slow.wait = slow_wait;
+    policy_default(&policy);
+    policy.gpu.software = true;
+    policy.routing.break_even_cost = 1;
+    policy.batching.target_start = 2;
+    fixture_start_on(&f, yoke_options(.num_workers = 2, .policy = &policy), slow_only);
+    assert_int_equal(yoke_ready(f.rt, YOKE_FOREVER), YOKE_OK);
+    uint64_t began_ns = fixture_now_ns();
+    for (uint32_t i = 0; i < N; i++) {
+        in[i] = i;
+        jobs[i] = yoke_job(.flags = i % 100 == 99 ? YOKE_JOB_GPU : 0, .type = f.twice,
+                           .in = {&in[i]}, .out = &out[i], .num_items = 1, .group = &group);
+        assert_int_equal(fixture_submit(&f, &jobs[i]), YOKE_OK);
+    }
+    assert_int_equal(yoke_group_wait(f.rt, &group, YOKE_FOREVER), YOKE_OK);
+    for (uint32_t i = 0; i < N; i++) {
+        assert_int_equal(out[i], 2 * i);
+    }
+    yoke_stats stats = read_stats();
+    printf("%lu by the device, %lu from its lane by workers, %.0f ms\n", stats.items_gpu,
+           stats.tickets_surplus, (double)(fixture_now_ns() - began_ns) / 1e6);
+    assert_true(stats.items_gpu >= N / 100); /* those that insist */
+    assert_true(stats.tickets_surplus > N / 2);
+    fixture_stop(&f);
+}
+
 /* -- devices that are missing, late, lost ---------------------------------------------------- */
 
 static void without_a_backend_the_cpu_does_it(void **state)
@@ -594,6 +667,7 @@ int main(void)
         ON_GPU(canceled_and_late_jobs_settle_once),
         ON_GPU(memory_of_yokes_is_used_in_place),
         ON_GPU(pinned_memory_is_used_in_place),
+        cmocka_unit_test(workers_take_what_a_slow_device_leaves),
         cmocka_unit_test(without_a_backend_the_cpu_does_it),
         ON_GPU(devices_are_listed_with_their_states),
         cmocka_unit_test(an_unfit_device_is_named_and_left_alone),

@@ -39,8 +39,14 @@ uint sum_up(uint value)
 void main()
 {
 #if SUMS_STEP == 1
-    uint item = yoke_item(), sum = 0u;
-    for (uint b = 0u; item < yoke_num_items() && b < yoke.blocks; b++) {
+    uint item = gl_WorkGroupID.x, lane = gl_LocalInvocationIndex, sum = 0u;
+    uint a_lane = (yoke.blocks + YOKE_LOCAL_SIZE - 1u) / YOKE_LOCAL_SIZE;
+    uint first = min(lane * a_lane, yoke.blocks), end = min(first + a_lane, yoke.blocks);
+    for (uint b = first; b < end; b++) {
+        sum += numbers(yoke_scratch(1)).at[item * yoke.blocks + b];
+    }
+    sum = sum_up(sum) - sum;
+    for (uint b = first; b < end; b++) {
         uint block = numbers(yoke_scratch(1)).at[item * yoke.blocks + b];
         numbers(yoke_scratch(1)).at[item * yoke.blocks + b] = sum;
         sum += block;

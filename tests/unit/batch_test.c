@@ -865,6 +865,8 @@ static void what_is_not_aligned_is_copied_and_all_of_a_small_job(void **state)
     check_mapped(&p, MAPPED_OUT);
     begin_place(&p, PLACE_ITEMS, 0, 8);
     check_mapped(&p, MAPPED_IN);
+    begin_place(&p, PLACE_ITEMS, 4, 8);
+    check_mapped(&p, 0);
 }
 
 static void a_buffer_elsewhere_is_copied(void **state)
@@ -985,6 +987,7 @@ static void end_program(void)
         own_release(NULL, &b.scratch.memory);
     }
     b.scratch = (scratch){.refused_bytes = 0};
+    b.bytes_max = 0;
     assert_int_equal(device_taken, 0);
     end_batch();
 }
@@ -1202,6 +1205,86 @@ static void a_problem_that_no_slot_holds_is_too_large(void **state)
         assert_int_equal(add_problem(&fits), BATCH_TOOK_ALL);
         assert_int_equal(add_problem(&job), BATCH_TOOK_PART); /* it is asked again, alone */
     }
+    end_program();
+}
+
+/* -- slots that grow --------------------------------------------------------------------------- */
+
+static bool refuses_more;
+
+static yoke_status slot_alloc(backend_device *device, backend_memory_kind kind, size_t bytes,
+                              backend_memory *memory)
+{
+    (void)device;
+    assert_int_equal(kind, BACKEND_MEMORY_SHARED);
+    if (refuses_more) {
+        return YOKE_NO_MEMORY;
+    }
+    void *host = aligned_alloc(PAGE, bytes); /* asan sees a byte too many */
+    *memory = (backend_memory){.host = host, .address = SLOT_ADDRESS, .bytes = bytes};
+    return YOKE_OK;
+}
+
+static void slot_release(backend_device *device, backend_memory *memory)
+{
+    (void)device;
+    free(memory->host);
+    *memory = (backend_memory){0};
+}
+
+static const backend_ops slot_ops = {.alloc = slot_alloc, .release = slot_release};
+static const region_device slot_device = {.index = 1, .ops = &slot_ops};
+
+static void a_slot_grows_for_one_problem_within_its_bound(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t rows; /* of 5 bytes in, and as many of 4 out */
+        bool fits, grows;
+    } sizes[] = {{100, true, false},  {7000, true, false}, {7500, true, true},
+                 {20000, true, true}, {28000, true, true}, {30000, false, false}};
+    make_program(false);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (uint32_t num_items = 1; num_items <= 2; num_items++) {
+            const problem p = {sizes[i].rows, sizes[i].rows, 0};
+            begin_program(65536, 0);
+            b.bytes_max = 1 << 18;
+            refuses_more = false;
+            yoke_job job = problem_job(num_items, &p);
+            batch_added added = batch_add(&b, &job, NULL, &slot_device);
+            bool is_whole = num_items == 1 || sizes[i].rows == 100;
+            assert_int_equal(added, !sizes[i].fits ? BATCH_TOO_LARGE
+                                    : is_whole     ? BATCH_TOOK_ALL
+                                                   : BATCH_TOOK_PART);
+            assert_int_equal(b.memory.bytes > 65536, sizes[i].grows);
+            assert_true(b.memory.bytes <= b.bytes_max);
+            if (sizes[i].fits) {
+                size_t end = sizeof(backend_block);
+                check_array(b.arrays[0].offset, b.num_items * 4 * p.rows, &end);
+                check_array(b.arrays[1].offset, b.num_items * p.rows, &end);
+                check_array(b.params_at, b.num_items * sizeof p, &end);
+                check_array(b.arrays[BATCH_OUT].offset, b.num_items * 4 * p.rows, &end);
+                assert_memory_equal((char *)b.memory.host + b.params_at, &p, sizeof p);
+            }
+            end_program();
+        }
+    }
+}
+
+static void a_slot_that_cannot_grow_keeps_what_it_has(void **state)
+{
+    (void)state;
+    const problem large = {20000, 1, 0}, small = {100, 1, 0};
+    make_program(false);
+    begin_program(65536, 0);
+    b.bytes_max = 1 << 18;
+    refuses_more = true;
+    yoke_job job = problem_job(2, &large), fits = problem_job(2, &small);
+    assert_int_equal(batch_add(&b, &job, NULL, &slot_device), BATCH_TOO_LARGE);
+    assert_int_equal(b.memory.bytes, 65536);
+    assert_int_equal(batch_add(&b, &fits, NULL, &slot_device), BATCH_TOOK_ALL);
+    assert_int_equal(batch_add(&b, &job, NULL, &slot_device), BATCH_TOOK_PART);
+    assert_int_equal(b.memory.bytes, 65536);
     end_program();
 }
 
@@ -1444,6 +1527,8 @@ int main(void)
         cmocka_unit_test(every_problem_reaches_the_device_once_and_its_output_comes_back),
         cmocka_unit_test(partial_results_stay_in_the_slot_for_the_finish),
         cmocka_unit_test(a_problem_that_no_slot_holds_is_too_large),
+        cmocka_unit_test(a_slot_grows_for_one_problem_within_its_bound),
+        cmocka_unit_test(a_slot_that_cannot_grow_keeps_what_it_has),
         cmocka_unit_test(a_batch_takes_as_many_problems_as_the_device_has_scratch_for),
         cmocka_unit_test(what_is_in_a_batch_keeps_its_scratch_when_more_is_refused),
         cmocka_unit_test(a_large_scratch_is_for_one_problem_alone),

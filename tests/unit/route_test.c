@@ -103,6 +103,93 @@ static void each_condition_and_its_neighbours_route_as_told(void **state)
     }
 }
 
+/* -- what was learned -------------------------------------------------------------------------- */
+
+#define NS (UINT64_C(1) << MODEL_ONE_BITS) /* a nanosecond for a unit of cost */
+
+/* The workers take 100 ns; a GPU 10 us and 20 ns, or, if it is slow, 500 ns. */
+static const snapshot_type quick_gpu = {.cpu = {0, 100 * NS}, .gpu = {10000, 20 * NS}};
+static const snapshot_type slow_gpu = {.cpu = {0, 100 * NS}, .gpu = {10000, 500 * NS}};
+
+static void a_job_goes_where_it_will_be_done_first(void **state)
+{
+    (void)state;
+    static const struct {
+        const snapshot_type *learned;
+        route_input input;
+        route expected;
+    } known[] = {
+        /* 100 c against 10000 + 20 c: even at 125 */
+        {&quick_gpu, JOB(.cost = 124), ROUTE_CPU},
+        {&quick_gpu, JOB(.cost = 126), ROUTE_GPU},
+        {&quick_gpu, JOB(.cost = 1, .backlog = 99), ROUTE_CPU},
+        {&quick_gpu, JOB(.cost = 1, .backlog = 100), ROUTE_GPU},
+        {&quick_gpu, JOB(.cost = 1, .backlog = 150, .lane = 1000), ROUTE_CPU}, /* the GPU is busy */
+        {&quick_gpu, JOB(.cost = 1, .backlog = 400, .lane = 1000), ROUTE_GPU}, /* so are they */
+        /* both, unless the workers are done within the trip: 100 c against 10000 */
+        {&quick_gpu, JOB(.cost = 100, .num_items = 2), ROUTE_CPU},
+        {&quick_gpu, JOB(.cost = 101, .num_items = 2), ROUTE_BOTH},
+        {&slow_gpu, JOB(.cost = 101, .num_items = 2), ROUTE_BOTH},
+        {&slow_gpu, JOB(.cost = 1000000), ROUTE_CPU},
+        {&slow_gpu, JOB(.cost = 1, .backlog = 1000), ROUTE_GPU},
+        {&slow_gpu, JOB(.cost = 1, .backlog = 1000, .lane = 190), ROUTE_CPU},
+        {&quick_gpu, JOB(.cost = 126, .has_room = false), ROUTE_CPU},
+        {&quick_gpu, JOB(.cost = UINT64_MAX), ROUTE_CPU}, /* neither can be told */
+        {&quick_gpu, JOB(.cost = UINT64_MAX, .num_items = 2), ROUTE_BOTH},
+    };
+    snapshot tuning = {.mode = AUTO, .break_even_cost = 1};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        route_input input = known[i].input;
+        input.learned = known[i].learned;
+        route got = route_decide(&input, &tuning);
+        if (got != known[i].expected) {
+            fail_msg("row %zu: route %d instead of %d", i, got, known[i].expected);
+        }
+    }
+}
+
+static void with_half_a_model_the_policy_stands(void **state)
+{
+    (void)state;
+    snapshot tuning = {.mode = AUTO, .break_even_cost = BREAK_EVEN};
+    snapshot_type halves[2] = {quick_gpu, quick_gpu};
+    halves[0].cpu.slope = 0;
+    halves[1].gpu.slope = 0;
+    for (int i = 0; i < 2; i++) {
+        route_input input = JOB(.learned = &halves[i]);
+        assert_int_equal(route_decide(&input, &tuning), ROUTE_GPU);
+        input.cost--;
+        assert_int_equal(route_decide(&input, &tuning), ROUTE_CPU);
+        assert_int_equal(route_share(&halves[i], 1, 0), ROUTE_SHARE_ALL);
+        assert_int_equal(route_break_even(&halves[i], &tuning), BREAK_EVEN);
+    }
+    assert_int_equal(route_break_even(&quick_gpu, &tuning), 100);
+}
+
+/* Both engines end together, whatever is left and however busy the GPU is. */
+static void shares_end_together(void **state)
+{
+    (void)state;
+    testing_random random = testing_random_of(testing_seed(), 0);
+    for (int i = 0; i < 100000; i++) {
+        snapshot_type learned = {
+            .cpu.slope = 1 + testing_random_below(&random, 1000 * NS),
+            .gpu.slope = 1 + testing_random_below(&random, 1000 * NS),
+            .gpu.fixed_ns = testing_random_below(&random, 100000),
+        };
+        uint64_t left = 1 + testing_random_below(&random, UINT64_C(1) << 24);
+        uint64_t ahead = testing_random_below(&random, 2) * testing_random_below(&random, left);
+        uint64_t share = route_share(&learned, left, ahead);
+        uint64_t mine = left * share / ROUTE_SHARE_ALL;
+        double gpu_ns = (double)model_time_ns(learned.gpu, ahead + mine);
+        double cpu_ns = (double)model_time_ns(learned.cpu, left - mine);
+        double of_one = ((double)learned.cpu.slope + (double)learned.gpu.slope) / (double)NS;
+        double step = of_one * ((double)left / ROUTE_SHARE_ALL + 2) + 2; /* what rounding does */
+        assert_true(share <= ROUTE_SHARE_ALL && cpu_ns <= gpu_ns + step);
+        assert_true(share == 0 || gpu_ns <= cpu_ns + step); /* 0: the GPU would come too late */
+    }
+}
+
 /* The least and the most that a policy can say. */
 static void the_break_even_may_lie_at_either_end(void **state)
 {
@@ -145,6 +232,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_condition_and_its_neighbours_route_as_told),
+        cmocka_unit_test(a_job_goes_where_it_will_be_done_first),
+        cmocka_unit_test(with_half_a_model_the_policy_stands),
+        cmocka_unit_test(shares_end_together),
         cmocka_unit_test(the_break_even_may_lie_at_either_end),
         cmocka_unit_test(more_waiting_work_never_speaks_against_a_device),
     };

@@ -74,6 +74,7 @@ static const yoke_type_desc good[] = {
     GOOD(.name = "params", .params_bytes = YOKE_PARAMS_BYTES_MAX),
     GOOD(.name = "a_later_version", .struct_bytes = sizeof(yoke_type_desc) + 8),
     GOOD(.name = "residents", .num_residents = YOKE_INPUTS_MAX),
+    GOOD(.name = "total", .flags = YOKE_TYPE_TOTAL),
     GOOD(.name = "map", .gpu = GPU(.entry = NAME_OF_63, .local_size = 1024)),
     GOOD(.name = "program", PROGRAM(.record = NULL)),
     GOOD(.name = "program_cpu_kernels_unused", PROGRAM(.kernels = many_shaders)),
@@ -236,7 +237,9 @@ static void a_type_is_what_its_descriptor_says(void **state)
     assert_int_equal(type.in_bytes[3], 0);
     assert_int_equal(type.out_bytes, 11);
     assert_int_equal(type.params_bytes, 13);
-    assert_true(atomic_load(&type.grain_cost) > 0);
+    assert_int_equal(atomic_load(&type.grain_cost), 0); /* nothing is learned yet */
+    assert_int_equal(atomic_load(&type.num_serving), 0);
+    assert_false(type.is_total);
 }
 
 static void inputs_are_counted_from_none_to_all(void **state)
@@ -251,6 +254,14 @@ static void inputs_are_counted_from_none_to_all(void **state)
         type_init(&type, NULL, &desc);
         assert_int_equal(type.num_inputs, count);
     }
+}
+
+static void a_type_that_takes_any_bytes_says_so(void **state)
+{
+    (void)state;
+    static yoke_type type;
+    type_init(&type, NULL, yoke_type_desc(.name = "a", .cpu = kernel, .flags = YOKE_TYPE_TOTAL));
+    assert_true(type.is_total);
 }
 
 static void a_descriptor_tells_its_gpu_kernels(void **state)
@@ -393,6 +404,7 @@ int main(void)
         cmocka_unit_test(a_name_without_an_end_is_read_no_further_than_its_limit),
         cmocka_unit_test(a_type_is_what_its_descriptor_says),
         cmocka_unit_test(inputs_are_counted_from_none_to_all),
+        cmocka_unit_test(a_type_that_takes_any_bytes_says_so),
         cmocka_unit_test(a_descriptor_tells_its_gpu_kernels),
         cmocka_unit_test(a_map_types_plan_is_its_descriptor),
         cmocka_unit_test(a_programs_plan_is_asked_for_with_its_params_or_zeros),

@@ -8,7 +8,10 @@
 
 #include "tests/unit/testing.h"
 
+/* A busy machine may not come to the last item before the deadline: then it is tried with another.
+ */
 #define DEADLINE_MS 30
+#define DEADLINE_MS_MAX 8000
 
 /* Runs its items, and returns only after the job's deadline. */
 static yoke_status outlast(yoke_worker *worker, const yoke_claim *claim)
@@ -23,7 +26,7 @@ static yoke_status outlast(yoke_worker *worker, const yoke_claim *claim)
     return YOKE_OK;
 }
 
-static yoke_status run_past_the_deadline(uint32_t num_items, uint8_t *out)
+static yoke_status run_past_a_deadline(uint32_t num_items, uint8_t *out, uint64_t deadline_ms)
 {
     yoke_runtime *rt;
     const yoke_type *type;
@@ -34,7 +37,7 @@ static yoke_status run_past_the_deadline(uint32_t num_items, uint8_t *out)
                                                   .out_bytes = 1, .params_bytes = 8),
                                    &type),
                      YOKE_OK);
-    uint64_t deadline_ns = testing_now_ns() + DEADLINE_MS * TESTING_MS;
+    uint64_t deadline_ns = testing_now_ns() + deadline_ms * TESTING_MS;
     yoke_job job =
         yoke_job(.type = type, .num_items = num_items, .out = out, .deadline_ns = deadline_ns,
                  .params = &deadline_ns, .params_bytes = sizeof deadline_ns);
@@ -42,6 +45,15 @@ static yoke_status run_past_the_deadline(uint32_t num_items, uint8_t *out)
     assert_int_equal(yoke_submit(rt, jobs, 1), YOKE_OK);
     yoke_status status = yoke_wait(rt, &job, YOKE_FOREVER);
     yoke_destroy(&rt);
+    return status;
+}
+
+static yoke_status run_past_the_deadline(uint32_t num_items, uint8_t *out)
+{
+    yoke_status status = YOKE_DEADLINE;
+    for (uint64_t ms = DEADLINE_MS; status == YOKE_DEADLINE && ms < DEADLINE_MS_MAX; ms *= 4) {
+        status = run_past_a_deadline(num_items, out, ms);
+    }
     return status;
 }
 

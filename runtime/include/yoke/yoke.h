@@ -522,6 +522,7 @@ size_t yoke_reap(yoke_runtime *rt, yoke_job **jobs, size_t max_jobs);
     X(batches_staged, "batches that a GPU ran on copies in its own memory")                        \
     X(gpu_busy_ns, "nanoseconds that GPUs took for batches, of all GPUs that can tell")            \
     X(tickets_stolen, "tickets a worker took from another worker's deque")                         \
+    X(tickets_surplus, "tickets that workers took from a lane because no device had room")           \
     X(tickets_shared, "extra tickets pushed for hungry workers")                                   \
     X(parks, "times a worker went to sleep")                                                       \
     X(wakes, "times a worker was woken for new work")                                              \
