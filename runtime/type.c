@@ -101,6 +101,7 @@ void type_init(yoke_type *type, yoke_runtime *rt, const yoke_type_desc *desc)
     type->out_bytes = desc->out_bytes;
     type->params_bytes = desc->params_bytes;
     type->num_residents = desc->num_residents;
+    type->is_special = desc->num_residents > 0 || desc->program != NULL;
     type->is_total = (desc->flags & YOKE_TYPE_TOTAL) != 0;
     strcpy(type->name, desc->name);
     atomic_init(&type->grain_cost, 0);

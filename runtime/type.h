@@ -37,8 +37,9 @@ struct yoke_type {
     uint32_t out_bytes;
     uint32_t params_bytes;
     uint32_t num_residents;
-    bool is_ragged; /* some input is */
-    bool is_total;  /* YOKE_TYPE_TOTAL */
+    bool is_special; /* it has residents or a plan */
+    bool is_ragged;  /* some input is */
+    bool is_total;   /* YOKE_TYPE_TOTAL */
     char name[YOKE_TYPE_NAME_BYTES_MAX];
     uint32_t num_kernels; /* of a map type 0 or 1; 0: it runs on the CPU only */
     type_kernel *kernels;

@@ -34,7 +34,7 @@ LEVELS = [
     ["ready", "register", "check", "resident.c", "seal", "trial"],
     ["lane"],
     ["settle", "surplus"],
-    ["submitter", "compile", "copy", "worker", "fork", "run"],
+    ["submitter", "compile", "copy", "fill", "retire", "rest", "worker", "fork", "run"],
     ["submit", "wait", "devices", "controller"],
     ["metrics", "trace"],
     ["runtime"],

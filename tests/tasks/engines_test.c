@@ -1,6 +1,7 @@
 /*
  * A hundred thousand small jobs of a task pack from four host threads, on each engine: every digest
- * is right, and on a device they travel together. The Vulkan device may be lavapipe.
+ * is right, and on a device they travel together. And both ways that a batch's data may take. The
+ * Vulkan device may be lavapipe.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -137,6 +138,102 @@ static void on_vulkan(void **state)
     assert_batched(run_jobs(rt));
 }
 
+/* -- ways of the data -------------------------------------------------------------------------- */
+
+static yoke_runtime *create_on(const backend_ops *backend, policy_gpu_path path)
+{
+    static const backend_ops *backends[2];
+    yoke_runtime *rt;
+    yoke_policy policy;
+    policy_default(&policy);
+    policy.gpu.software = true;
+    policy.gpu.path = path;
+    backends[0] = backend;
+    assert_int_equal(
+        runtime_create(&rt,
+                       yoke_options(.num_workers = 2, .engine = YOKE_ENGINE_GPU, .policy = &policy),
+                       backends),
+        YOKE_OK);
+    return rt;
+}
+
+static void run_staged(const backend_ops *backend)
+{
+    yoke_stats stats = run_jobs(create_on(backend, POLICY_GPU_PATH_STAGED));
+    assert_batched(stats);
+    assert_int_equal(stats.batches_staged, stats.batches);
+}
+
+static void staged_on_the_host_backend(void **state)
+{
+    (void)state;
+    run_staged(&host_ops);
+}
+
+static void staged_on_vulkan(void **state)
+{
+    (void)state;
+    run_staged(backends_all[0]);
+}
+
+/* Large jobs, whose batches are worth a choice; in yoke's memory by turns. */
+static yoke_stats run_large_jobs(yoke_runtime *rt)
+{
+    enum { ITEMS = 20001, ROUNDS = 20 };
+    assert_int_equal(yoke_tasks_register_sha256(rt), YOKE_OK);
+    assert_int_equal(yoke_ready(rt, YOKE_FOREVER), YOKE_OK);
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        bool is_yokes = round % 4 >= 2;
+        uint8_t(*messages)[64] = is_yokes ? yoke_alloc(rt, ITEMS * 64) : malloc(ITEMS * 64);
+        uint8_t(*digests)[32] = is_yokes ? yoke_alloc(rt, ITEMS * 32) : malloc(ITEMS * 32);
+        yoke_job job = yoke_job(.type = yoke_type_find(rt, "sha256"), .in = {messages},
+                                .out = digests, .num_items = ITEMS);
+        yoke_job *jobs[] = {&job};
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            fill(messages[i], round, i);
+        }
+        assert_int_equal(yoke_submit(rt, jobs, 1), YOKE_OK);
+        assert_int_equal(yoke_wait(rt, &job, YOKE_FOREVER), YOKE_OK);
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            assert_true(is_right(messages[i], digests[i]));
+        }
+        if (is_yokes) {
+            yoke_free(rt, messages);
+            yoke_free(rt, digests);
+        } else {
+            free(messages);
+            free(digests);
+        }
+    }
+    yoke_stats stats = {.struct_bytes = sizeof stats};
+    assert_int_equal(yoke_stats_read(rt, &stats), YOKE_OK);
+    assert_int_equal(stats.items_gpu, ITEMS * ROUNDS);
+    printf("%lu batches, %lu staged, %lu in place, %lu us busy\n", stats.batches,
+           stats.batches_staged, stats.batches_in_place, stats.gpu_busy_ns / 1000);
+    yoke_destroy(&rt);
+    return stats;
+}
+
+/* Each way is right; what is measured is tried both ways. */
+static void large_jobs_take_the_way_they_are_told(void **state)
+{
+    (void)state;
+    const backend_ops *backends[] = {&host_ops, backends_all[0]};
+    for (int i = 0; i < 2; i++) {
+        yoke_stats direct = run_large_jobs(create_on(backends[i], POLICY_GPU_PATH_DIRECT));
+        assert_int_equal(direct.batches_staged, 0);
+        assert_true(direct.batches_in_place > 0);
+        yoke_stats staged = run_large_jobs(create_on(backends[i], POLICY_GPU_PATH_STAGED));
+        assert_int_equal(staged.batches_staged, staged.batches);
+        assert_true(staged.batches_in_place > 0); /* copied from where the job's data lies */
+        yoke_stats measured = run_large_jobs(create_on(backends[i], POLICY_GPU_PATH_AUTO));
+        assert_true(measured.batches_staged < measured.batches);
+        if (measured.gpu_busy_ns > 0) { /* the device has a clock */
+            assert_true(measured.batches_staged > 0);
+        }
+    }
+}
+
 /* Both kinds of device and the workers, each taking what it can. */
 static void on_all_engines_at_once(void **state)
 {
@@ -166,6 +263,9 @@ int main(void)
         cmocka_unit_test(on_the_host_backend),
         cmocka_unit_test(on_vulkan),
         cmocka_unit_test(on_all_engines_at_once),
+        cmocka_unit_test(staged_on_the_host_backend),
+        cmocka_unit_test(staged_on_vulkan),
+        cmocka_unit_test(large_jobs_take_the_way_they_are_told),
     };
     return cmocka_run_group_tests_name("engines", tests, NULL, NULL);
 }
