@@ -89,7 +89,7 @@ bool fill_type(submitter *s, yoke_type *type, const snapshot *tuning, uint64_t n
         batch_open(b, type, tuning->target_cost, now_ns);
         b->learned = tuning->types[type->index];
         if (tuning->mode == POLICY_ROUTING_MODE_AUTO) { /* the CPU would do as well: wait */
-            b->min_cost = route_break_even(&b->learned, tuning);
+            b->min_cost = route_min_cost(&b->learned, tuning);
         }
         atomic_store_explicit(&b->is_free, false, memory_order_relaxed);
         *open = b;

@@ -33,6 +33,7 @@ route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning, ui
         .backlog = ring_count_any(&rt->inbox) + for_workers,
         .is_served = is_served,
         .lane = in_lane + for_gpu,
+        .ahead = atomic_load_explicit(&type->ahead_cost, memory_order_relaxed),
         .has_room = in_lane < type->lane.capacity,
         .learned = &tuning->types[type->index],
     };

@@ -54,6 +54,12 @@ static void retire_learn(submitter *s, const batch *b, uint64_t took_ns)
     atomic_store_explicit(&s->lines[i].slope, line.slope, memory_order_relaxed);
 }
 
+void retire_count_ahead(const batch *b, uint64_t cost)
+{
+    yoke_type *type = (yoke_type *)(uintptr_t)b->type; /* ours to count in */
+    atomic_fetch_add_explicit(&type->ahead_cost, cost, memory_order_relaxed);
+}
+
 static void retire_batch(submitter *s, batch *b)
 {
     uint32_t at = 0;
@@ -123,6 +129,7 @@ yoke_status retire_done(submitter *s, bool *any)
     }
     s->done_ns = now_ns;
     for (uint32_t i = 0; i < count; i++) {
+        retire_count_ahead(done[i], 0 - done[i]->cost);
         retire_batch(s, done[i]);
     }
     *any = true;

@@ -16,6 +16,9 @@ void retire_fail(submitter *s, batch *b);
 /* All of the job has run, here or elsewhere. */
 void retire_settle(submitter *s, yoke_job *job);
 
+/* So much more cost of the batch's type, modulo 2^64, is with devices. */
+void retire_count_ahead(const batch *b, uint64_t cost);
+
 /* Since when the device has had nothing to do before the batch. */
 uint64_t retire_begun_ns(const submitter *s, const batch *b);
 

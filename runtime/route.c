@@ -37,8 +37,9 @@ static bool route_is_worth(const route_input *input, const snapshot *tuning)
     if (input->num_items > 1) {
         return cpu_ns > input->learned->gpu.fixed_ns;
     }
-    uint64_t in_lane = route_multiply(input->cost, input->lane + 1);
-    return model_time_ns(input->learned->gpu, in_lane) < cpu_ns;
+    uint64_t on_gpu = route_multiply(input->cost, input->lane + 1);
+    return !__builtin_add_overflow(on_gpu, input->ahead, &on_gpu) &&
+           model_time_ns(input->learned->gpu, on_gpu) < cpu_ns;
 }
 
 route route_decide(const route_input *input, const snapshot *tuning)
@@ -57,25 +58,21 @@ route route_decide(const route_input *input, const snapshot *tuning)
 }
 
 /* With c for the cost left, both end together when
- * gpu.fixed + gpu.slope (ahead + share c) = cpu.slope (1 - share) c. */
+ * begin + gpu.fixed + gpu.slope share c = cpu.slope (1 - share) c,
+ * where the GPU begins after what is ahead, itself a batch. */
 uint32_t route_share(const snapshot_type *learned, uint64_t cost_left, uint64_t cost_ahead)
 {
     if (!route_is_known(learned)) {
         return ROUTE_SHARE_ALL;
     }
-    double begin = (double)model_time_ns(learned->gpu, cost_ahead);
+    double begin = cost_ahead > 0 ? (double)model_time_ns(learned->gpu, cost_ahead) : 0;
     double cpu = (double)model_time_ns(learned->cpu, cost_left);
     double gpu = (double)model_time_ns(learned->gpu, cost_left) - (double)learned->gpu.fixed_ns;
+    begin += (double)learned->gpu.fixed_ns;
     return cpu <= begin ? 0 : (uint32_t)((cpu - begin) / (cpu + gpu) * ROUTE_SHARE_ALL);
 }
 
-uint64_t route_break_even(const snapshot_type *learned, const snapshot *tuning)
+uint64_t route_min_cost(const snapshot_type *learned, const snapshot *tuning)
 {
-    if (!route_is_known(learned)) {
-        return tuning->break_even_cost;
-    }
-    uint64_t fixed_ns = learned->gpu.fixed_ns;
-    return fixed_ns >> (63 - MODEL_ONE_BITS) != 0
-               ? UINT64_MAX
-               : (fixed_ns << MODEL_ONE_BITS) / learned->cpu.slope;
+    return route_is_known(learned) ? 0 : tuning->break_even_cost;
 }

@@ -22,6 +22,7 @@ typedef struct route_input {
     uint64_t cost;                /* the job's */
     uint64_t backlog;             /* jobs that wait for workers */
     uint64_t lane;                /* jobs that wait in the type's lane */
+    uint64_t ahead;               /* cost of the type that devices are at */
     bool is_served;               /* a device is ready for the type */
     bool has_room;                /* the type's lane has room */
     const snapshot_type *learned; /* of the type; NULL: nothing */
@@ -34,7 +35,8 @@ route route_decide(const route_input *input, const snapshot *tuning);
 #define ROUTE_SHARE_ALL 1024u
 uint32_t route_share(const snapshot_type *learned, uint64_t cost_left, uint64_t cost_ahead);
 
-/* The cost that is worth a batch: what the workers do in the time of a trip. */
-uint64_t route_break_even(const snapshot_type *learned, const snapshot *tuning);
+/* The cost below which a batch of small jobs waits for company though the device is idle. Nothing,
+ * once it is known what is worth the trip: then jobs come only if it is. */
+uint64_t route_min_cost(const snapshot_type *learned, const snapshot *tuning);
 
 #endif

@@ -19,7 +19,8 @@ typedef struct scratch {
  * many; so many are not asked for again. */
 bool scratch_grow(scratch *s, const region_device *device, uint64_t bytes);
 
-/* It has no more than that many bytes from now on; no batch uses it. */
+/* It has no more from now on than scratch_grow would have given it for so many bytes; no batch uses
+ * it. */
 void scratch_shrink(scratch *s, const region_device *device, uint64_t bytes);
 
 /* What `count` buffers take, of num_items times item_bytes[k] each, one after the other, aligned.

@@ -88,6 +88,17 @@ static void submitter_tell_memory(submitter *s)
     }
 }
 
+/* Once a type: the next batch is likely to fail for the same reason. */
+static void submitter_complain(submitter *s, const yoke_type *type, const char *mistake)
+{
+    if (!s->has_complained[type->index]) {
+        s->has_complained[type->index] = true;
+        runtime_log(s->rt, YOKE_LOG_WARNING,
+                    "%s cannot run a batch of %s: %s; the CPU does, and others like it",
+                    s->info.name, type->name, mistake);
+    }
+}
+
 /* Makes the batches ready for the device; those that cannot be go to the workers. Returns how many
  * are left, in front. */
 static uint32_t submitter_seal(submitter *s, const snapshot *tuning, batch **due, uint32_t count)
@@ -101,8 +112,7 @@ static uint32_t submitter_seal(submitter *s, const snapshot *tuning, batch **due
         if (mistake == NULL) {
             due[num_sealed++] = b;
         } else {
-            runtime_log(s->rt, YOKE_LOG_WARNING, "%s cannot run a batch of %s: %s; the CPU does",
-                        s->info.name, b->type->name, mistake);
+            submitter_complain(s, b->type, mistake);
             retire_fail(s, b);
         }
     }
@@ -127,6 +137,7 @@ static yoke_status submitter_send(submitter *s, const snapshot *tuning, batch **
         if (status == YOKE_OK || status == YOKE_NO_DEVICE) { /* lost counts as executed */
             due[i]->value = value - (count - 1 - i);
             due[i]->submitted_ns = now_ns;
+            retire_count_ahead(due[i], due[i]->cost);
             s->in_flight[s->num_in_flight++] = due[i];
         } else {
             retire_fail(s, due[i]);
@@ -301,6 +312,7 @@ static void submitter_close(submitter *s)
         }
     }
     for (uint32_t i = 0; i < s->num_in_flight; i++) {
+        retire_count_ahead(s->in_flight[i], 0 - s->in_flight[i]->cost);
         if (!s->in_flight[i]->is_trial) {
             retire_fail(s, s->in_flight[i]);
         }

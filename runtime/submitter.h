@@ -32,7 +32,8 @@ typedef struct submitter {
     uint32_t num_in_flight;
     batch *trial;        /* of the type that is being compiled (trial.h); NULL: none */
     uint32_t first_type; /* whose turn it is to be filled first */
-    uint64_t stuck_ns[YOKE_TYPES_MAX]; /* since when a lane waits for a slot; 0: it does not */
+    uint64_t stuck_ns[YOKE_TYPES_MAX];   /* since when a lane waits for a slot; 0: it does not */
+    bool has_complained[YOKE_TYPES_MAX]; /* of a batch that could not be made ready */
     path paths[YOKE_TYPES_MAX];
     patience patience[YOKE_TYPES_MAX];
     model models[YOKE_TYPES_MAX];

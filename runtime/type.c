@@ -105,6 +105,7 @@ void type_init(yoke_type *type, yoke_runtime *rt, const yoke_type_desc *desc)
     type->is_total = (desc->flags & YOKE_TYPE_TOTAL) != 0;
     strcpy(type->name, desc->name);
     atomic_init(&type->grain_cost, 0);
+    atomic_init(&type->ahead_cost, 0);
     atomic_init(&type->num_serving, 0);
     if (desc->program != NULL) {
         type->program = *desc->program;

@@ -45,6 +45,7 @@ struct yoke_type {
     type_kernel *kernels;
     yoke_program program;         /* of a program type; else its plan is NULL */
     ring lane;                    /* only where there is a GPU kernel */
+    _Atomic uint64_t ahead_cost;  /* of batches that devices are at; a hint (relaxed) */
     _Atomic uint32_t num_serving; /* devices whose submitters take from the lane */
     /* What a worker takes at a time, in cost: learned from measured time, a hint (relaxed). 0: not
      * yet. */

@@ -126,6 +126,9 @@ static void a_job_goes_where_it_will_be_done_first(void **state)
         {&quick_gpu, JOB(.cost = 1, .backlog = 100), ROUTE_GPU},
         {&quick_gpu, JOB(.cost = 1, .backlog = 150, .lane = 1000), ROUTE_CPU}, /* the GPU is busy */
         {&quick_gpu, JOB(.cost = 1, .backlog = 400, .lane = 1000), ROUTE_GPU}, /* so are they */
+        {&quick_gpu, JOB(.cost = 1, .backlog = 150, .ahead = 1000), ROUTE_CPU},
+        {&quick_gpu, JOB(.cost = 1, .backlog = 400, .ahead = 1000), ROUTE_GPU},
+        {&quick_gpu, JOB(.cost = 1, .backlog = 400, .ahead = UINT64_MAX), ROUTE_CPU},
         /* both, unless the workers are done within the trip: 100 c against 10000 */
         {&quick_gpu, JOB(.cost = 100, .num_items = 2), ROUTE_CPU},
         {&quick_gpu, JOB(.cost = 101, .num_items = 2), ROUTE_BOTH},
@@ -161,9 +164,9 @@ static void with_half_a_model_the_policy_stands(void **state)
         input.cost--;
         assert_int_equal(route_decide(&input, &tuning), ROUTE_CPU);
         assert_int_equal(route_share(&halves[i], 1, 0), ROUTE_SHARE_ALL);
-        assert_int_equal(route_break_even(&halves[i], &tuning), BREAK_EVEN);
+        assert_int_equal(route_min_cost(&halves[i], &tuning), BREAK_EVEN);
     }
-    assert_int_equal(route_break_even(&quick_gpu, &tuning), 100);
+    assert_int_equal(route_min_cost(&quick_gpu, &tuning), 0);
 }
 
 /* Both engines end together, whatever is left and however busy the GPU is. */
@@ -181,7 +184,8 @@ static void shares_end_together(void **state)
         uint64_t ahead = testing_random_below(&random, 2) * testing_random_below(&random, left);
         uint64_t share = route_share(&learned, left, ahead);
         uint64_t mine = left * share / ROUTE_SHARE_ALL;
-        double gpu_ns = (double)model_time_ns(learned.gpu, ahead + mine);
+        double gpu_ns = (double)model_time_ns(learned.gpu, mine);
+        gpu_ns += ahead > 0 ? (double)model_time_ns(learned.gpu, ahead) : 0;
         double cpu_ns = (double)model_time_ns(learned.cpu, left - mine);
         double of_one = ((double)learned.cpu.slope + (double)learned.gpu.slope) / (double)NS;
         double step = of_one * ((double)left / ROUTE_SHARE_ALL + 2) + 2; /* what rounding does */

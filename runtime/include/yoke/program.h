@@ -45,12 +45,12 @@ extern "C" {
 
 /* What an item of given params is. Zeroed before `plan` is called. */
 typedef struct yoke_plan {
-    uint64_t in_bytes[YOKE_INPUTS_MAX];       /* an item of each input; a 0 ends the list */
+    uint64_t in_bytes[YOKE_INPUTS_MAX];       /* an item of each input; none after a 0 */
     uint64_t out_bytes;                       /* an item of the output */
     uint64_t scratch_bytes[YOKE_SCRATCH_MAX]; /* device memory an item needs while it runs */
-    uint64_t
-        partial_bytes; /* with `finish`: what a GPU writes for an item in place of its output */
-    uint64_t cost;     /* of an item; 0: 1 */
+    uint64_t partial_bytes; /* what a GPU writes for an item in place of its output: above 0 where
+                             * there is a `finish`, and only there */
+    uint64_t cost;          /* of an item; 0: 1 */
 } yoke_plan;
 
 /* What is to be recorded. */
@@ -80,7 +80,8 @@ typedef struct yoke_program {
     uint32_t flags; /* none is defined: 0 */
     /* What an item of these params is (the type's params_bytes bytes; zeros if the job had none).
      * Pure and quick; any thread, at submit and later.
-     * Fails: YOKE_INVALID: there is no such problem; the job is refused. */
+     * Fails: YOKE_INVALID: there is no such problem; the job is refused, as it is if the plan
+     * breaks a rule above. */
     yoke_status (*plan)(const void *params, yoke_plan *plan);
     /* Says what a GPU does with a batch. Pure; on a submitter's thread. NULL: the CPU only. */
     void (*record)(yoke_recorder *recorder, const yoke_batch_shape *batch);
@@ -98,8 +99,9 @@ typedef struct yoke_program {
 /*
  * Recording. Operations run in the order in which they are recorded. Each names the buffers it
  * reads and writes, and where one needs what an earlier one wrote (or overwrites what an earlier
- * one reads or writes) the recorder puts a barrier between them. A barrier costs some microseconds:
- * what is independent should lie in different buffers, and be recorded side by side.
+ * one reads or writes) the recorder puts a barrier between them. Inputs and residents must not be
+ * written: they may be the caller's memory, and the batch may be run again. A barrier costs some
+ * microseconds: what is independent should lie in different buffers, and be recorded side by side.
  *
  * Shaders are written against shaders/yoke.glsl. The push constants begin with the address of the
  * batch's block; `push` follows it, and the shader declares it with YOKE_PUSH.
