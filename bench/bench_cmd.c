@@ -5,6 +5,7 @@
  * Always holds: only rows go to stdout; all options have been read before a bench starts.
  */
 #include "block_bench.h"
+#include "gpu_bench.h"
 #include "hash_bench.h"
 #include "pool_bench.h"
 
@@ -147,8 +148,37 @@ static int bench_cmd_pool(const bench_cmd_options *o)
     return bench_cmd_finish(false, NULL);
 }
 
-static const bench_cmd_entry bench_cmd_entries[] = {
-    {"block", bench_cmd_block}, {"hash", bench_cmd_hash}, {"pool", bench_cmd_pool}};
+static int bench_cmd_gpu(const bench_cmd_options *o)
+{
+    char line[512];
+    const char *bad;
+    size_t bad_bytes;
+    bool degraded = false;
+    gpu_bench_options options = {.workers = o->start.num_workers,
+                                 .policy = o->start.policy,
+                                 .cases = o->cases,
+                                 .rounds = o->rounds,
+                                 .is_quick = o->is_quick,
+                                 .json = o->json};
+    if (o->path != NULL) {
+        return cli_misuse(&bench_command, "gpu takes no file, so not %s", o->path);
+    }
+    if (o->cases != NULL && !gpu_bench_knows(o->cases, &bad, &bad_bytes)) {
+        return cli_misuse(&bench_command, "gpu has no case %.*s", (int)bad_bytes, bad);
+    }
+    if (o->start.engine == YOKE_ENGINE_CPU || o->start.engine == YOKE_ENGINE_AUTO) {
+        return CLI_DONE; /* of all benches, one of those that are not about that engine */
+    }
+    if (!gpu_bench_run(&options, &degraded, line, sizeof(line))) {
+        return cli_fail(&bench_command, "%s", line);
+    }
+    return bench_cmd_finish(degraded, line);
+}
+
+static const bench_cmd_entry bench_cmd_entries[] = {{"block", bench_cmd_block},
+                                                    {"gpu", bench_cmd_gpu},
+                                                    {"hash", bench_cmd_hash},
+                                                    {"pool", bench_cmd_pool}};
 
 /* As many workers as this process may run on CPUs. */
 static uint32_t bench_cmd_num_cpus(void)
@@ -224,20 +254,35 @@ static int bench_cmd_parse(bench_cmd_options *o, int argc, char **argv)
     return CLI_DONE;
 }
 
-/* Runs the bench of that name, or all where there is none. */
-static int bench_cmd_run(bench_cmd_options *o, const char *name, const char *path)
+/* Options that do not go with the bench of that name, or with all of them. */
+static int bench_cmd_check(bench_cmd_options *o, const char *name)
 {
-    bool found = false;
-    int worst = CLI_DONE;
     bool is_pool = name != NULL && strcmp(name, "pool") == 0;
-    if (o->cases != NULL && !is_pool) {
-        return cli_misuse(&bench_command, "--case is for pool");
+    bool is_gpu = name != NULL && strcmp(name, "gpu") == 0;
+    if (o->cases != NULL && !is_pool && !is_gpu) {
+        return cli_misuse(&bench_command, "--case is for pool and gpu");
     }
     if (o->workers != NULL && strchr(o->workers, ',') != NULL && !is_pool) {
         return start_set_option(&o->start, &bench_command, 'w', o->workers);
     }
     if (is_pool && o->start.engine != YOKE_ENGINE_POLICY && o->start.engine != YOKE_ENGINE_CPU) {
         return cli_misuse(&bench_command, "pool is about the CPU, so no other engine");
+    }
+    if (is_gpu && o->start.engine != YOKE_ENGINE_POLICY && o->start.engine != YOKE_ENGINE_GPU) {
+        return cli_misuse(&bench_command, "gpu is about devices, so no other engine");
+    }
+    return CLI_DONE;
+}
+
+/* Runs the bench of that name, or all where there is none. */
+static int bench_cmd_run(bench_cmd_options *o, const char *name, const char *path)
+{
+    bool found = false;
+    bool is_asked =
+        name != NULL || o->start.engine == YOKE_ENGINE_GPU; /* for a GPU, if it counts */
+    int worst = bench_cmd_check(o, name);
+    if (worst != CLI_DONE) {
+        return worst;
     }
     o->path = path;
     for (size_t i = 0; i < sizeof(bench_cmd_entries) / sizeof(bench_cmd_entries[0]); i++) {
@@ -246,7 +291,7 @@ static int bench_cmd_run(bench_cmd_options *o, const char *name, const char *pat
             if (code != CLI_DONE && code != CLI_DEGRADED) {
                 return code;
             }
-            worst = code == CLI_DEGRADED ? code : worst;
+            worst = code == CLI_DEGRADED && is_asked ? code : worst;
             found = true;
         }
     }
@@ -279,6 +324,10 @@ const cli_command bench_command = {
         "Without a NAME all benches run:\n"
         "  block          a whole block, by yoke and by a plain loop over libsecp256k1, on one\n"
         "                 thread and on N; FILE as in `yoke block`\n"
+        "  gpu            what yoke adds to raw Vulkan, and what a device is worth: starting,\n"
+        "                 empty batches, transfers, small jobs, hashing, trees, field elements; "
+        "about\n"
+        "                 two minutes\n"
         "  hash           SHA-256 of 64-byte messages, by yoke and by a plain loop: one large "
         "job,\n"
         "                 many small ones, one there and back; about a minute\n"
@@ -292,10 +341,12 @@ const cli_command bench_command = {
         "  --policy FILE  a policy file for yoke's runtimes\n"
         "  --workers N    the larger number of threads; default: one for each CPU. In pool the\n"
         "                 numbers to be tried, as in 1,2,8; default: 1, 2, 4 ... and all CPUs\n"
-        "  --case CASES   of pool, separated by commas: fib, nqueens, uts, flat, inside, trip, "
+        "  --case CASES   separated by commas. Of gpu: start, empty, rate, transfer, coalesce, "
+        "sha256,\n"
+        "                 merkle, field, load. Of pool: fib, nqueens, uts, flat, inside, trip, "
         "start,\n"
-        "                 range, idle, long_task; or one of a kind, as flat_1\n"
-        "  --rounds N     rounds, each running every case once; default: 11. hash and pool make "
+        "                 range, idle, long_task. Or one of a kind, as flat_1\n"
+        "  --rounds N     rounds, each running every case once; default: 11. All but block make "
         "fewer\n"
         "                 where time is short\n"
         "  --quick        2 rounds of tiny sizes: tries the bench, measures nothing\n"

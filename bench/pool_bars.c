@@ -1,9 +1,7 @@
 /*
- * Bars. Owns nothing; one thread, writes to stdout.
+ * Bars. Owns nothing; one thread, writes to where it is told.
  */
 #include "pool_bars.h"
-
-#include <stdio.h>
 
 void pool_bars_add(pool_bars *bars, const pool_bar *bar)
 {
@@ -17,21 +15,27 @@ bool pool_bars_is_met(const pool_bar *bar)
     return bar->is_floor ? bar->value >= bar->limit : bar->value <= bar->limit;
 }
 
-void pool_bars_print(const pool_bars *bars)
+void pool_bars_write(const pool_bars *bars, FILE *file)
 {
     size_t num_met = 0;
     if (bars->num > 0) {
-        printf("\n%-63s %10s    %10s\n", "bar (medians, but where it says p99)", "value", "bar");
+        fprintf(file, "\n%-63s %10s    %10s\n", "bar (medians, but where it says p99)", "value",
+                "bar");
     }
     for (size_t i = 0; i < bars->num; i++) {
         const pool_bar *bar = &bars->list[i];
         bool is_met = pool_bars_is_met(bar);
         num_met += is_met;
-        printf("%-63s %10.3f %s %10.3f  %s%s%s\n", bar->what, bar->value,
-               bar->is_floor ? ">=" : "<=", bar->limit, is_met ? "met" : "MISSED",
-               bar->note[0] != '\0' ? "  " : "", bar->note);
+        fprintf(file, "%-63s %10.3f %s %10.3f  %s%s%s\n", bar->what, bar->value,
+                bar->is_floor ? ">=" : "<=", bar->limit, is_met ? "met" : "MISSED",
+                bar->note[0] != '\0' ? "  " : "", bar->note);
     }
     if (bars->num > 0) {
-        printf("%zu of %zu bars are met\n", num_met, bars->num);
+        fprintf(file, "%zu of %zu bars are met\n", num_met, bars->num);
     }
+}
+
+void pool_bars_print(const pool_bars *bars)
+{
+    pool_bars_write(bars, stdout);
 }

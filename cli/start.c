@@ -27,8 +27,10 @@ static void *start_alloc(void *user, size_t bytes, size_t align)
 static void start_free(void *user, void *memory, size_t bytes)
 {
     (void)user;
+    (void)
+        bytes; /* which size class it is depends on the alignment too, and that is not told here */
     if (memory != NULL) {
-        sdallocx(memory, bytes, 0);
+        dallocx(memory, 0);
     }
 }
 

@@ -1,11 +1,11 @@
-"""install_archive(name, library, shaders, pc, version): what `./dev install` puts under a prefix.
+"""install_archive(name, library, shaders, policies, pc, version): for `./dev install`.
 
-A tar of lib/ (the shared library with its links, the static one, pkgconfig/yoke.pc), include/yoke/
-and share/yoke/shaders/. `library` is a cc_binary that links the shared library. All else follows
-from what it is made of: its objects make the static library, the public headers of its deps (those
-in an include/ folder) are installed, and the flags it is linked with are the .pc file's private
-ones. In the static library, as in the shared one, only yoke_* can be seen from outside. `pc` has
-@PREFIX@ left in for packaging/install.sh.
+A tar of what goes under a prefix: lib/ (the shared library with its links, the static one,
+pkgconfig/yoke.pc), include/yoke/, share/yoke/shaders/ and share/yoke/policies/. `library` is a
+cc_binary that links the shared library. All else follows from what it is made of: its objects make
+the static library, the public headers of its deps (those in an include/ folder) are installed, and
+the flags it is linked with are the .pc file's private ones. In the static library, as in the shared
+one, only yoke_* can be seen from outside. `pc` has @PREFIX@ left in for packaging/install.sh.
 """
 
 _PartsInfo = provider(fields = {"cc": "CcInfo of all that the binary is linked from"})
@@ -20,8 +20,8 @@ _STAGE = """
 set -euo pipefail
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
-lib=$stage/lib include=$stage/include/yoke share=$stage/share/yoke/shaders
-mkdir -p "$lib/pkgconfig" "$include" "$share"
+lib=$stage/lib include=$stage/include/yoke share=$stage/share/yoke
+mkdir -p "$lib/pkgconfig" "$include" "$share/shaders" "$share/policies"
 
 install -m 755 {library} "$lib/libyoke.so.{version}"
 ln -s libyoke.so.{version} "$lib/{soname}"
@@ -32,7 +32,8 @@ ln -s {soname} "$lib/libyoke.so"
 (cd "$stage" && /usr/bin/ar rcsD "$lib/libyoke.a" yoke.o && rm yoke.o)
 
 install -m 644 {headers} "$include"
-install -m 644 {shaders} "$share"
+install -m 644 {shaders} "$share/shaders"
+install -m 644 {policies} "$share/policies"
 sed -e 's|@VERSION@|{version}|' -e 's|@LIBS@|{libs}|' {pc} >"$lib/pkgconfig/yoke.pc"
 chmod 644 "$lib/pkgconfig/yoke.pc"
 tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$stage" -cf {out} \
@@ -60,11 +61,12 @@ def _install_archive_impl(ctx):
         if header.is_source and header.dirname.endswith("/include/yoke")
     ]
     shaders = ctx.files.shaders
+    policies = ctx.files.policies
     library = ctx.file.library
     out = ctx.actions.declare_file(ctx.label.name + ".tar")
     ctx.actions.run_shell(
         outputs = [out],
-        inputs = objects + headers + shaders + [library, ctx.file.pc],
+        inputs = objects + headers + shaders + policies + [library, ctx.file.pc],
         command = _STAGE.format(
             headers = " ".join([file.path for file in headers]),
             library = library.path,
@@ -72,6 +74,7 @@ def _install_archive_impl(ctx):
             objects = " ".join([file.path for file in objects]),
             out = out.path,
             pc = ctx.file.pc.path,
+            policies = " ".join([file.path for file in policies]),
             shaders = " ".join([file.path for file in shaders]),
             soname = "libyoke.so." + ctx.attr.version.split(".")[0],
             version = ctx.attr.version,
@@ -86,6 +89,7 @@ install_archive = rule(
     attrs = {
         "library": attr.label(allow_single_file = True, aspects = [_parts], mandatory = True),
         "shaders": attr.label_list(allow_files = [".glsl"]),
+        "policies": attr.label_list(allow_files = [".yaml"]),
         "pc": attr.label(allow_single_file = True, mandatory = True),
         "version": attr.string(mandatory = True),
     },

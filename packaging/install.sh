@@ -1,6 +1,7 @@
 #!/bin/bash
-# Installs yoke under PREFIX: include/yoke/, lib/libyoke.{so,a}, lib/pkgconfig/yoke.pc and
-# share/yoke/shaders/. Files of an earlier installation are replaced, and nothing else is touched.
+# Installs yoke under PREFIX: include/yoke/, lib/libyoke.{so,a}, lib/pkgconfig/yoke.pc,
+# share/yoke/shaders/ and share/yoke/policies/. Files of an earlier installation are replaced, and
+# nothing else is touched.
 # For packagers: DESTDIR is put before PREFIX for writing, but not into yoke.pc.
 # Usage: install.sh PREFIX [ARCHIVE]     ARCHIVE: //packaging:install; built if it is not given
 set -euo pipefail
