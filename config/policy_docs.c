@@ -101,8 +101,10 @@ static const char docs_opening[] =
     "\n"
     "What a user may set of yoke, as YAML: sections of keys. Every section and every key may be "
     "left out and then has its default; `{}` is all defaults. A host program reads a file with "
-    "`yoke_policy_read` and hands it to `yoke_create`; the command takes `--policy FILE`, and "
-    "`yoke policy check FILE` tells whether a file is right.\n"
+    "`yoke_policy_read` and hands it to `yoke_create`, or to `yoke_policy_load` while the runtime "
+    "runs; the command takes `--policy FILE`, and `yoke policy check FILE` tells whether a file is "
+    "right. The files here are installed too, in share/yoke/policies (`pkg-config "
+    "--variable=policydir yoke`).\n"
     "\n"
     "| file | for |\n"
     "|---|---|\n"
@@ -124,7 +126,8 @@ static const char docs_opening[] =
     "nothing changes.\n"
     "- *Cost* is how much a job weighs, in the unit of its type: items, or bytes for types with "
     "ragged inputs, unless the type counts otherwise.\n"
-    "- *restart*: read when a runtime is created. *live*: may change while it runs.\n";
+    "- *restart*: read when a runtime is created. *live*: `yoke_policy_load` changes it while jobs "
+    "run; of the others it says in the log that they stay.\n";
 
 static void docs_print_readme(const yoke_policy *policy)
 {

@@ -385,26 +385,28 @@ static uint32_t batch_take(batch *b, yoke_job *job, uint32_t first, region_table
 }
 
 /* Of a job that the workers have a ticket of too, no more than a GPU will have done when they have
- * done the rest. */
-static uint32_t batch_fair(const batch *b, yoke_job *job, uint32_t room)
+ * done the rest. `mine`: how many of its items the batch has already. */
+static uint32_t batch_fair(const batch *b, yoke_job *job, uint32_t mine, uint32_t room)
 {
-    uint32_t left = job_unclaimed_any(job);
+    uint64_t items = (uint64_t)mine + job_unclaimed_any(job);
     if ((job_marks(job) & JOB_IS_SHARED) == 0) {
         return room;
     }
-    uint64_t share = route_share(&b->learned, left * job_core_of(job)->item_cost, b->ahead_cost);
-    return (uint32_t)batch_min(room, (left * share + ROUTE_SHARE_ALL - 1) / ROUTE_SHARE_ALL);
+    uint64_t share = route_share(&b->learned, items * job_core_of(job)->item_cost, b->ahead_cost);
+    uint64_t fair = (items * share + ROUTE_SHARE_ALL - 1) / ROUTE_SHARE_ALL;
+    return fair > mine ? (uint32_t)batch_min(room, fair - mine) : 0;
 }
 
 /* Claims from a job of several items; what another engine took meanwhile is not ours. */
 static batch_added batch_add_many(batch *b, yoke_job *job, region_table *regions,
                                   const region_device *device)
 {
+    uint32_t mine = 0;
     while (job_unclaimed_any(job) > 0) {
         uint32_t first = job_front_any(job), room = 0, count = 0;
         if (!batch_is_full(b)) {
             room = batch_take(b, job, first, regions, device);
-            uint32_t fair = batch_fair(b, job, room);
+            uint32_t fair = batch_fair(b, job, mine, room);
             if (room > 0 && fair == 0) { /* the workers do the rest sooner */
                 batch_unmap(b, regions);
                 return BATCH_TOOK_ALL;
@@ -413,6 +415,7 @@ static batch_added batch_add_many(batch *b, yoke_job *job, region_table *regions
         }
         if (count > 0) {
             batch_join(b, job, first, count);
+            mine += count;
             continue;
         }
         batch_unmap(b, regions);

@@ -1,6 +1,7 @@
 /*
- * Devices first, then windows. While jobs come, a window is folded every second; after a window
- * without any, the controller sleeps without a time-out until the next submit.
+ * Devices first, then windows, and policies as they are loaded. While jobs come, a window is folded
+ * every second; after a window without any, the controller sleeps without a time-out until the next
+ * submit or the next policy.
  *
  * To look for devices is the driver's work and takes it up to a second; once destroy has begun, the
  * call that is running is the last, and no submitter is started.
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #include "choose.h"
+#include "reload.h"
 #include "run.h"
 #include "submitter.h"
 
@@ -310,16 +312,17 @@ void controller_notice_any(yoke_runtime *rt)
     }
 }
 
-/* Sleeps a window long, or, after a quiet one, until work comes. */
-static void controller_sleep(yoke_runtime *rt, uint32_t bell, bool is_quiet, uint64_t num_submitted)
+/* Sleeps until the window ends, or, after a quiet one, until work comes; unless the bell rings. */
+static void controller_sleep(yoke_runtime *rt, uint32_t bell, bool is_quiet,
+                             const controller_counts *begin)
 {
     if (!is_quiet) {
-        base_futex_wait(&rt->controller_bell, bell, base_now_ns() + CONTROLLER_WINDOW_NS);
+        base_futex_wait(&rt->controller_bell, bell, begin->at_ns + CONTROLLER_WINDOW_NS);
         return;
     }
     atomic_store(&rt->controller_sleeps, true); /* K1 */
     atomic_thread_fence(memory_order_seq_cst);
-    if (runtime_count(rt, STATS_jobs_submitted) == num_submitted && !runtime_is_stopping(rt)) {
+    if (runtime_count(rt, STATS_jobs_submitted) == begin->submitted && !runtime_is_stopping(rt)) {
         base_futex_wait(&rt->controller_bell, bell, YOKE_FOREVER);
     }
     atomic_store(&rt->controller_sleeps, false);
@@ -332,11 +335,12 @@ void controller_main(yoke_runtime *rt)
     controller_counts before = controller_count(rt);
     bool is_quiet = before.submitted == 0;
     while (!runtime_is_stopping(rt)) {
-        uint32_t bell = atomic_load(&rt->controller_bell);
+        uint32_t bell = atomic_load(&rt->controller_bell); /* L1 of reload.h */
+        spare = reload_take_controller(rt, spare);
         if (runtime_is_stopping(rt)) {
             break;
         }
-        controller_sleep(rt, bell, is_quiet, before.submitted);
+        controller_sleep(rt, bell, is_quiet, &before);
         controller_counts now = controller_count(rt);
         if (now.at_ns - before.at_ns >= CONTROLLER_WINDOW_NS) {
             is_quiet = now.submitted == before.submitted && now.jobs >= now.submitted;
@@ -350,4 +354,5 @@ void controller_main(yoke_runtime *rt)
             is_quiet = false;
         }
     }
+    reload_end_controller(rt);
 }

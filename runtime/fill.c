@@ -75,7 +75,7 @@ static uint64_t fill_ahead(const submitter *s, const yoke_type *type)
     return cost;
 }
 
-bool fill_type(submitter *s, yoke_type *type, const snapshot *tuning, uint64_t now_ns)
+bool fill_type(submitter *s, yoke_type *type, const snapshot *tuning, uint64_t *now_ns)
 {
     batch **open = &s->open[type->index];
     if (*open == NULL && s->held[type->index] == NULL && ring_looks_empty_any(&type->lane)) {
@@ -86,7 +86,7 @@ bool fill_type(submitter *s, yoke_type *type, const snapshot *tuning, uint64_t n
         if (b == NULL) {
             return false;
         }
-        batch_open(b, type, tuning->target_cost, now_ns);
+        batch_open(b, type, tuning->target_cost, *now_ns);
         b->learned = tuning->types[type->index];
         if (tuning->mode == POLICY_ROUTING_MODE_AUTO) { /* the CPU would do as well: wait */
             b->min_cost = route_min_cost(&b->learned, tuning);
@@ -99,7 +99,7 @@ bool fill_type(submitter *s, yoke_type *type, const snapshot *tuning, uint64_t n
     (*open)->ahead_cost = fill_ahead(s, type);
     while (!batch_is_full(*open) && (job = fill_take(s, type)) != NULL) {
         any = true;
-        if (fill_turns_away(job, now_ns)) {
+        if (fill_turns_away(job, *now_ns)) {
             lane_return_any(s->rt, job);
         } else if (!fill_add(s, *open, job)) {
             break;
@@ -107,7 +107,9 @@ bool fill_type(submitter *s, yoke_type *type, const snapshot *tuning, uint64_t n
     }
     (*open)->quiet_looks = any ? 0 : (*open)->quiet_looks + 1;
     if (any) {
-        (*open)->packed_ns += base_now_ns() - now_ns;
+        uint64_t begun_ns = *now_ns;
+        *now_ns = base_now_ns();
+        (*open)->packed_ns += *now_ns - begun_ns;
     }
     if ((*open)->num_items == 0) { /* nothing came of it */
         atomic_store_explicit(&(*open)->is_free, true, memory_order_relaxed);

@@ -9,9 +9,9 @@
 /* A slot whose batch may be opened, or NULL. */
 batch *fill_free_slot(submitter *s);
 
-/* Fills the type's open batch from its lane, and opens one if need be; whether anything was taken.
- */
-bool fill_type(submitter *s, yoke_type *type, const snapshot *tuning, uint64_t now_ns);
+/* Fills the type's open batch from its lane, and opens one if need be; whether anything was taken:
+ * then *now_ns moves on. */
+bool fill_type(submitter *s, yoke_type *type, const snapshot *tuning, uint64_t *now_ns);
 
 /* Whether tickets wait because every slot is taken: for longer than they should, and the workers
  * may have them. */

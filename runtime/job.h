@@ -75,7 +75,7 @@ static inline bool job_is_plain(const yoke_job *job)
 /* What the kernel gets: the job's params, copied, or zeros. */
 static inline const void *job_params(const yoke_job *job)
 {
-    static const unsigned char none[YOKE_PARAMS_BYTES_MAX];
+    static const _Alignas(uint64_t) unsigned char none[YOKE_PARAMS_BYTES_MAX];
     return job->params_bytes == 0 ? none : job_core_of((yoke_job *)(uintptr_t)job)->params;
 }
 

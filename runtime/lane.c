@@ -95,7 +95,8 @@ void lane_share_any(yoke_runtime *rt, yoke_job *job)
 {
     yoke_type *type = lane_type_of(job);
     uint64_t position;
-    if (atomic_load_explicit(&type->num_serving, memory_order_relaxed) > 1 &&
+    if (job->num_items > 1 && /* the ticket of one item is its claim */
+        atomic_load_explicit(&type->num_serving, memory_order_relaxed) > 1 &&
         park_has_hungry_any(&rt->gpu_park) && ring_looks_empty_any(&type->lane) &&
         lane_reserve_any(job, &position)) {
         job_add_ticket_any(job);

@@ -16,8 +16,8 @@
 route lane_route_any(yoke_runtime *rt, yoke_job *job, const snapshot *tuning, uint64_t for_workers,
                      uint64_t for_gpu);
 
-/* From a submitter that has more of a large job than it can take: a ticket for another device that
- * has nothing to do, if there is one. */
+/* From a submitter that cannot take all of a job now: of a large one, a ticket for another device
+ * that has nothing to do, if there is one. */
 void lane_share_any(yoke_runtime *rt, yoke_job *job);
 
 /* Reserves a place in the lane of the job's type. False: it is full. A place that is reserved must

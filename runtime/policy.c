@@ -89,6 +89,12 @@ const char *policy_text(const yoke_policy *policy, const policy_key *key)
     return (const char *)policy + key->offset;
 }
 
+bool policy_is_same(const yoke_policy *a, const yoke_policy *b, const policy_key *key)
+{
+    return policy_is_text(key) ? strcmp(policy_text(a, key), policy_text(b, key)) == 0
+                               : policy_number(a, key) == policy_number(b, key);
+}
+
 static void policy_describe_words(const policy_key *key, char *text, size_t text_bytes)
 {
     int used = snprintf(text, text_bytes, "one of");

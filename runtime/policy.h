@@ -85,7 +85,8 @@
     SECTION(routing, "Which engine runs a job")                                                    \
     KEY(routing, mode, ENUM, 0, POLICY_NUM_ROUTING_MODES - 1, POLICY_ROUTING_MODE_AUTO, "", LIVE,  \
         "auto: the CPU, and GPUs where the waiting work is worth a batch; cpu_only; gpu_only: a "  \
-        "GPU wherever a type has a GPU kernel and a device is ready")                              \
+        "GPU wherever a type has a GPU kernel and a device is ready. A runtime that is created "   \
+        "with cpu_only opens no device, then or later")                                            \
     KEY(routing, break_even_cost, U64, 1, POLICY_COST_MAX, 32768, "cost", LIVE,                     \
         "auto: the cost below which waiting work is not worth a GPU batch")                        \
     END(routing)                                                                                   \
@@ -208,6 +209,9 @@ uint64_t policy_number(const yoke_policy *policy, const policy_key *key);
 
 /* The value of a key that is text. */
 const char *policy_text(const yoke_policy *policy, const policy_key *key);
+
+/* Whether a key has the same value in both. */
+bool policy_is_same(const yoke_policy *a, const yoke_policy *b, const policy_key *key);
 
 /* Whether a key that is not text may have this value. */
 bool policy_number_is_good(const policy_key *key, uint64_t number);

@@ -17,13 +17,14 @@ static bool rest_sees_work(submitter *s)
 {
     yoke_runtime *rt = s->rt;
     uint32_t num_compiled = atomic_load_explicit(&s->num_compiled, memory_order_relaxed);
-    bool may_compile = s->trial == NULL ? atomic_load(&rt->num_types) != num_compiled
+    bool has_slot = fill_free_slot(s) != NULL; /* if not, the worker that frees one wakes us */
+    bool may_compile = s->trial == NULL ? has_slot && atomic_load(&rt->num_types) != num_compiled
                                         : atomic_load(&s->trial->is_free);
-    if (runtime_is_stopping(rt) || may_compile || atomic_load(&rt->regions.num_freeing) > 0 ||
-        atomic_load(&rt->num_quiets) != s->num_quiets) {
+    bool may_give_back = s->num_in_flight == 0 && atomic_load(&rt->num_quiets) != s->num_quiets;
+    if (runtime_is_stopping(rt) || may_compile || may_give_back ||
+        atomic_load(&rt->regions.num_freeing) > 0) {
         return true;
     }
-    bool has_slot = fill_free_slot(s) != NULL; /* if not, the worker that frees one wakes us */
     for (uint32_t i = 0; i < num_compiled && has_slot; i++) {
         yoke_type *type = atomic_load_explicit(&rt->types[i], memory_order_relaxed);
         if (s->kernels[i] != NULL && (s->held[i] != NULL || !ring_looks_empty_any(&type->lane))) {
@@ -33,18 +34,36 @@ static bool rest_sees_work(submitter *s)
     return false;
 }
 
-/* Whether tickets wait in any lane, also in those that this device does not serve. */
-static bool rest_sees_tickets(submitter *s)
+/* Whether tickets wait in any lane, also in those that this device does not serve. `reserved`: how
+ * many places of lanes have ever been. */
+static bool rest_sees_tickets(submitter *s, uint64_t *reserved)
 {
     yoke_runtime *rt = s->rt;
     uint32_t num_types = atomic_load(&rt->num_types);
+    bool any = false;
+    *reserved = 0;
     for (uint32_t i = 0; i < num_types; i++) {
         yoke_type *type = atomic_load(&rt->types[i]);
-        if (type_has_gpu(type) && !ring_looks_empty_any(&type->lane)) {
-            return true;
+        if (type_has_gpu(type)) {
+            *reserved += ring_reserved_any(&type->lane);
+            any |= !ring_looks_empty_any(&type->lane);
         }
     }
-    return false;
+    return any;
+}
+
+/* Of tickets that wait the others are told, for this device may not be able to take them. Once for
+ * all that have come so far: two that have no slot would else wake each other for ever. Who gets a
+ * slot, or serves a type, later looks by itself. */
+static void rest_pass_on(submitter *s)
+{
+    uint64_t reserved;
+    park *p = &s->rt->gpu_park;
+    if (rest_sees_tickets(s, &reserved) && reserved != s->passed_on &&
+        atomic_load(&p->num_parked) > 0) {
+        s->passed_on = reserved;
+        park_wake_all_any(p);
+    }
 }
 
 void rest_park(submitter *s)
@@ -55,13 +74,11 @@ void rest_park(submitter *s)
     if (rest_sees_work(s)) {
         park_retract_worker(p, s->device.index);
     } else {
-        if (rest_sees_tickets(s)) {
-            park_wake_one_any(p);
-        }
+        rest_pass_on(s);
         park_sleep_worker(p, s->device.index);
     }
-    if (park_found_worker(p) && rest_sees_tickets(s)) {
-        park_wake_one_any(p);
+    if (park_found_worker(p)) {
+        rest_pass_on(s);
     }
 }
 
@@ -92,7 +109,7 @@ void rest_await(submitter *s, uint64_t wait_ns)
     patience_advice advice =
         patience_advise(guess_ns, now_ns > begun_ns ? now_ns - begun_ns : 0, s->num_in_flight > 1);
     if (advice.sleep_ns == 0) {
-        rest_look(s, oldest->value, now_ns + advice.look_ns);
+        rest_look(s, oldest->value, now_ns + (advice.look_ns < wait_ns ? advice.look_ns : wait_ns));
         return;
     }
     uint64_t timeout_ns = wait_ns < REST_WAIT_NS_MAX ? wait_ns : REST_WAIT_NS_MAX;

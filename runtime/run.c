@@ -292,6 +292,6 @@ void run_batch(yoke_worker *worker, batch *handed)
         run_claimed(worker, handed, &handed->claims[i], at);
         at += count;
     }
-    atomic_store_explicit(&handed->is_free, true, memory_order_release);
+    atomic_store(&handed->is_free, true);     /* seq_cst: against a submitter that parks (P1) */
     park_wake_all_any(&worker->rt->gpu_park); /* its submitter may have no other slot */
 }

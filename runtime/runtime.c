@@ -91,23 +91,16 @@ static const char *runtime_check_options(const yoke_options *options)
                                                         : NULL;
 }
 
-/* The policy in force: the caller's or the defaults, with what the other options override. */
-static void runtime_choose_policy(yoke_policy *policy, const yoke_options *options)
+void runtime_override(const yoke_runtime *rt, yoke_policy *policy)
 {
-    if (options->policy != NULL) {
-        *policy = *options->policy;
-    } else {
-        policy_default(policy);
+    const runtime_overrides *over = &rt->overrides;
+    if (over->num_workers != 0) {
+        policy->workers.count = over->num_workers;
     }
-    if (options->num_workers != 0) {
-        policy->workers.count = options->num_workers;
-    } else if (policy->workers.count == 0) {
-        policy->workers.count = topology_default_workers();
+    if (over->max_jobs != 0) {
+        policy->limits.jobs = over->max_jobs;
     }
-    if (options->max_jobs != 0) {
-        policy->limits.jobs = options->max_jobs;
-    }
-    switch (options->engine) {
+    switch (over->engine) {
     case YOKE_ENGINE_POLICY:
         break;
     case YOKE_ENGINE_AUTO:
@@ -121,6 +114,18 @@ static void runtime_choose_policy(yoke_policy *policy, const yoke_options *optio
         policy->gpu.software = true;
         break;
     }
+}
+
+/* The policy to begin with: the caller's or the defaults, with what the other options override. */
+static void runtime_choose_policy(yoke_runtime *rt, const yoke_options *options)
+{
+    rt->overrides = (runtime_overrides){options->num_workers, options->max_jobs, options->engine};
+    if (options->policy != NULL) {
+        rt->policy = *options->policy;
+    } else {
+        policy_default(&rt->policy);
+    }
+    runtime_override(rt, &rt->policy);
 }
 
 /* -- create ---------------------------------------------------------------------------------- */
@@ -147,14 +152,7 @@ static size_t runtime_workers_bytes(const yoke_runtime *rt)
 
 static void runtime_init_tuning(yoke_runtime *rt)
 {
-    const yoke_policy *policy = &rt->policy;
-    rt->snapshots[0] = (snapshot){
-        .mode = policy->routing.mode,
-        .path = policy->gpu.path,
-        .wait_us_max = policy->batching.wait_us_max,
-        .break_even_cost = policy->routing.break_even_cost,
-        .target_cost = policy->batching.target_start,
-    };
+    snapshot_set_policy(&rt->snapshots[0], &rt->policy);
     snapshot_init(&rt->tuning, &rt->snapshots[0]);
 }
 
@@ -193,9 +191,10 @@ static yoke_status runtime_init(yoke_runtime *rt, const yoke_options *options,
                                 const backend_ops *const *backends)
 {
     static const backend_ops *const no_backends[] = {NULL};
-    runtime_choose_policy(&rt->policy, options);
+    runtime_choose_policy(rt, options);
     bool cpu_only = rt->policy.routing.mode == POLICY_ROUTING_MODE_CPU_ONLY;
-    rt->num_workers = rt->policy.workers.count;
+    rt->num_workers =
+        rt->policy.workers.count != 0 ? rt->policy.workers.count : topology_default_workers();
     rt->max_jobs = runtime_round_up_to_power_of_two(rt->policy.limits.jobs);
     if (topology_default_workers() > 1) { /* else who looks again keeps the others from running */
         rt->spin_ns = rt->policy.workers.spin_us * UINT64_C(1000);
@@ -233,6 +232,7 @@ static yoke_status runtime_init(yoke_runtime *rt, const yoke_options *options,
     group_table_init(&rt->groups);
     region_table_init(&rt->regions);
     runtime_init_tuning(rt);
+    reload_init(&rt->reload);
     pthread_mutex_init(&rt->types_lock, NULL);
     pthread_mutex_init(&rt->devices_lock, NULL);
     for (uint32_t i = 0; i < rt->num_workers; i++) {
@@ -249,6 +249,7 @@ static void runtime_finish(yoke_runtime *rt)
     register_finish(rt);
     pthread_mutex_destroy(&rt->devices_lock);
     pthread_mutex_destroy(&rt->types_lock);
+    reload_finish(&rt->reload);
     region_table_finish(&rt->regions, &rt->allocator);
     group_table_finish(&rt->groups);
     completion_finish(&rt->completion);

@@ -15,6 +15,7 @@
 #include "group.h"
 #include "park.h"
 #include "region.h"
+#include "reload.h"
 #include "ring.h"
 #include "snapshot.h"
 #include "stats.h"
@@ -25,6 +26,12 @@
 
 struct batch;
 struct submitter;
+
+/* What yoke_create's options say over any policy; 0: nothing. */
+typedef struct runtime_overrides {
+    uint32_t num_workers, max_jobs;
+    yoke_engine engine;
+} runtime_overrides;
 
 struct yoke_runtime {
     ring inbox;                                          /* tickets from host threads */
@@ -53,6 +60,7 @@ struct yoke_runtime {
 
     snapshot_cell tuning;
     snapshot snapshots[2]; /* the one in force and the controller's next */
+    reload reload;         /* a policy on its way to the controller */
 
     pthread_mutex_t types_lock;                 /* held to register */
     _Atomic(yoke_type *) types[YOKE_TYPES_MAX]; /* in order of registration */
@@ -76,7 +84,8 @@ struct yoke_runtime {
     _Atomic uint32_t controller_bell; /* its futex */
     _Atomic bool controller_sleeps;   /* without a time-out: the next submit rings */
 
-    yoke_policy policy;
+    yoke_policy policy; /* as at create; live keys: see tuning */
+    runtime_overrides overrides;
     yoke_allocator allocator;
     void (*log)(void *user, yoke_log_level level, const char *line);
     void *log_user;
@@ -105,6 +114,9 @@ static inline void runtime_made_room_any(yoke_runtime *rt)
 /* Memory through the caller's allocator, aligned to BASE_LINE_BYTES; NULL: out of memory. */
 void *runtime_alloc(yoke_runtime *rt, size_t bytes);
 void runtime_free(yoke_runtime *rt, void *memory, size_t bytes);
+
+/* Puts what yoke_create's options override over a policy. */
+void runtime_override(const yoke_runtime *rt, yoke_policy *policy);
 
 /* One line for the caller's log. */
 __attribute__((format(printf, 3, 4))) void runtime_log(const yoke_runtime *rt, yoke_log_level level,

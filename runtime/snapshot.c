@@ -31,6 +31,15 @@ static char snapshot_grace;
 #define SNAPSHOT_GRACE_ENDS() ((void)0)
 #endif
 
+void snapshot_set_policy(snapshot *s, const yoke_policy *policy)
+{
+    s->mode = policy->routing.mode;
+    s->path = policy->gpu.path;
+    s->wait_us_max = policy->batching.wait_us_max;
+    s->break_even_cost = policy->routing.break_even_cost;
+    s->target_cost = policy->batching.target_start;
+}
+
 void snapshot_init(snapshot_cell *cell, snapshot *first)
 {
     atomic_init(&cell->current, first);

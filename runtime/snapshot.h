@@ -49,6 +49,9 @@ void snapshot_init(snapshot_cell *cell, snapshot *first);
 const snapshot *snapshot_read_begin(snapshot_cell *cell);
 void snapshot_read_end(void);
 
+/* Sets what the policy says, which is all of its live keys; the rest stays. */
+void snapshot_set_policy(snapshot *s, const yoke_policy *policy);
+
 /* Puts `next` in force, waits until nobody reads the one before, and returns that one. */
 snapshot *snapshot_publish(snapshot_cell *cell, snapshot *next);
 

@@ -160,7 +160,7 @@ static yoke_status submitter_pack(submitter *s, const snapshot *tuning, bool *an
             continue;
         }
         yoke_type *type = atomic_load_explicit(&rt->types[i], memory_order_relaxed);
-        *any |= fill_type(s, type, tuning, now_ns);
+        *any |= fill_type(s, type, tuning, &now_ns);
         fill_look_at_lane(s, type, tuning, now_ns);
         batch *b = s->open[i];
         if (b != NULL && batch_is_due(b, now_ns, tuning->wait_us_max * UINT64_C(1000), is_idle)) {

@@ -39,9 +39,10 @@ typedef struct submitter {
     model models[YOKE_TYPES_MAX];
     struct {
         _Atomic uint64_t fixed_ns, slope;
-    } lines[YOKE_TYPES_MAX];                  /* of the models, for the controller */
-    size_t slot_bytes;                        /* of memory, and of scratch at first */
-    uint32_t num_quiets;                      /* as rt->num_quiets when last looked at */
+    } lines[YOKE_TYPES_MAX]; /* of the models, for the controller */
+    size_t slot_bytes;       /* of memory, and of scratch at first */
+    uint32_t num_quiets;     /* as rt->num_quiets when last looked at */
+    uint64_t passed_on;      /* places of lanes that others were told of (rest.c) */
     _Atomic uint64_t taken_bytes, peak_bytes; /* of the device's own memory, for yoke_devices */
     uint64_t done_ns;                         /* when the last batch was seen to be done */
     uint64_t busy_until_ns;                   /* on the device's clock: when the last batch ended */

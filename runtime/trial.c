@@ -72,7 +72,7 @@ bool trial_begin(batch *b, const yoke_type *type)
 
 yoke_claim trial_claim(const batch *b, yoke_span spans[YOKE_INPUTS_MAX][TRIAL_ITEMS])
 {
-    static const unsigned char zeros[YOKE_PARAMS_BYTES_MAX];
+    static const _Alignas(uint64_t) unsigned char zeros[YOKE_PARAMS_BYTES_MAX];
     yoke_claim claim = {
         .out = trial_at(b, BATCH_OUT, TRIAL_ITEMS),
         .count = TRIAL_ITEMS,

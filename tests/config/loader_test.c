@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "config/loader.h"
+#include "config/scan.h"
 #include "runtime/policy.h"
 
 #include <stdio.h>
@@ -595,6 +596,77 @@ static void default_yaml_names_every_key_and_loads_as_the_defaults(void **state)
     fail_msg("default.yaml is not among the files");
 }
 
+/* What each shipped file says, all of it: a key, and whether its value is more than the default or
+ * less (of a word: further down in the list of words). */
+static const struct {
+    const char *file, *key;
+    int sign;
+} differences[] = {
+    {"low_latency.yaml", "routing.break_even_cost", 1},
+    {"low_latency.yaml", "batching.target_start", -1},
+    {"low_latency.yaml", "batching.wait_us_max", -1},
+    {"throughput.yaml", "gpu.slots_in_flight", 1},
+    {"throughput.yaml", "batching.target_start", 1},
+    {"throughput.yaml", "batching.wait_us_max", 1},
+    {"throughput.yaml", "limits.jobs", 1},
+    {"throughput.yaml", "limits.staging_mib", 1},
+    {"cpu_only.yaml", "routing.mode", 1},
+};
+
+static int expected_sign(const char *file, const policy_key *key)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "%s.%s", key->section, key->name);
+    for (size_t i = 0; i < sizeof(differences) / sizeof(differences[0]); i++) {
+        if (strcmp(differences[i].file, file) == 0 && strcmp(differences[i].key, name) == 0) {
+            return differences[i].sign;
+        }
+    }
+    return 0;
+}
+
+/* On which line a file sets each key; 0: it does not. */
+static void find_lines(const char *path, size_t lines[POLICY_NUM_KEYS])
+{
+    static char text[LOADER_BYTES_MAX];
+    const scan_report report = {.file = path, .message = message, .message_bytes = sizeof(message)};
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t bytes = fread(text, 1, sizeof(text), file);
+    fclose(file);
+    assert_int_equal(scan_policy(text, bytes, &report, lines), YOKE_OK);
+}
+
+static void every_other_file_sets_what_it_is_for_and_nothing_as_it_is_anyway(void **state)
+{
+    (void)state;
+    size_t num_set = 0;
+    yoke_policy defaults;
+    policy_default(&defaults);
+    for (int i = 0; i < num_files; i++) {
+        const char *name = strrchr(files[i], '/');
+        name = name != NULL ? name + 1 : files[i];
+        size_t lines[POLICY_NUM_KEYS];
+        yoke_policy *policy;
+        find_lines(files[i], lines);
+        assert_int_equal(yoke_policy_read(&policy, files[i], NULL, 0), YOKE_OK);
+        for (size_t k = 0; k < POLICY_NUM_KEYS && strcmp(name, "default.yaml") != 0; k++) {
+            const policy_key *key = &policy_keys[k];
+            int expected = expected_sign(name, key), sign = 0;
+            if (!policy_is_same(policy, &defaults, key)) {
+                bool is_more = policy_number(policy, key) > policy_number(&defaults, key);
+                sign = is_more ? 1 : -1;
+            }
+            if (sign != expected || (lines[k] != 0) != (sign != 0)) {
+                fail_msg("%s:%zu: %s.%s", name, lines[k], key->section, key->name);
+            }
+            num_set += sign != 0;
+        }
+        yoke_policy_free(&policy);
+    }
+    assert_int_equal(num_set, sizeof(differences) / sizeof(differences[0]));
+}
+
 static void a_file_that_cannot_be_read_says_why(void **state)
 {
     (void)state;
@@ -681,6 +753,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_message_is_cut_to_its_room),
         cmocka_unit_test(all_shipped_files_load),
         cmocka_unit_test(default_yaml_names_every_key_and_loads_as_the_defaults),
+        cmocka_unit_test(every_other_file_sets_what_it_is_for_and_nothing_as_it_is_anyway),
         cmocka_unit_test(a_file_that_cannot_be_read_says_why),
         cmocka_unit_test(a_file_is_read_in_whole_and_no_further_than_its_limit),
         cmocka_unit_test(missing_arguments_are_refused),

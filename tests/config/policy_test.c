@@ -1,5 +1,5 @@
 /*
- * Tests of the policy's table: defaults, ranges, descriptions.
+ * Tests of the policy's table: defaults, ranges, units, descriptions.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,26 +24,107 @@ static void set_number(yoke_policy *policy, const policy_key *key, uint64_t numb
     memcpy((char *)policy + key->offset, from, key->bytes);
 }
 
-static void defaults_are_those_documented_and_pass(void **state)
+static const policy_key *find_key(const char *name)
+{
+    for (size_t k = 0; k < POLICY_NUM_KEYS; k++) {
+        char full[64];
+        snprintf(full, sizeof(full), "%s.%s", policy_keys[k].section, policy_keys[k].name);
+        if (strcmp(full, name) == 0) {
+            return &policy_keys[k];
+        }
+    }
+    return NULL;
+}
+
+/* Once more, so that nobody changes one by mistake. */
+static void every_default_is_the_one_that_is_meant(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        uint64_t number;
+        const char *text;
+    } rows[] = {
+        {.key = "workers.count", .number = 0},
+        {.key = "workers.pinning", .number = POLICY_WORKERS_PINNING_NONE},
+        {.key = "workers.spin_us", .number = 20},
+        {.key = "workers.stack_kib", .number = 0},
+        {.key = "gpu.devices", .text = ""},
+        {.key = "gpu.slots_in_flight", .number = 4},
+        {.key = "gpu.software", .number = false},
+        {.key = "gpu.path", .number = POLICY_GPU_PATH_AUTO},
+        {.key = "gpu.exclusive", .number = false},
+        {.key = "gpu.pipeline_cache", .number = true},
+        {.key = "gpu.pipeline_cache_dir", .text = ""},
+        {.key = "routing.mode", .number = POLICY_ROUTING_MODE_AUTO},
+        {.key = "routing.break_even_cost", .number = 32768},
+        {.key = "batching.target_start", .number = 65536},
+        {.key = "batching.wait_us_max", .number = 200},
+        {.key = "limits.jobs", .number = 65536},
+        {.key = "limits.staging_mib", .number = 64},
+        {.key = "limits.device_mib", .number = 0},
+    };
+    yoke_policy p;
+    policy_default(&p);
+    assert_int_equal(sizeof(rows) / sizeof(rows[0]), POLICY_NUM_KEYS);
+    for (size_t i = 0; i < POLICY_NUM_KEYS; i++) {
+        const policy_key *key = find_key(rows[i].key);
+        assert_non_null(key);
+        if (rows[i].text != NULL) {
+            assert_string_equal(policy_text(&p, key), rows[i].text);
+        } else {
+            assert_int_equal(policy_number(&p, key), rows[i].number);
+        }
+    }
+    assert_int_equal(policy_check(&p, NULL, 0), YOKE_OK);
+}
+
+static bool is_a_text(const char *text)
+{
+    size_t bytes = strlen(text);
+    return bytes >= 10 && text[bytes - 1] != '.' && text[bytes - 1] != ' ' &&
+           strpbrk(text, "\n|") == NULL; /* nor what would end a row of README.md */
+}
+
+static void every_key_has_a_text_a_good_default_and_a_unit_if_it_is_a_number(void **state)
 {
     (void)state;
     yoke_policy p;
     policy_default(&p);
-    assert_int_equal(p.workers.count, 0);
-    assert_string_equal(p.gpu.devices, "");
-    assert_int_equal(p.gpu.slots_in_flight, 4);
-    assert_false(p.gpu.software);
-    assert_false(p.gpu.exclusive);
-    assert_true(p.gpu.pipeline_cache);
-    assert_string_equal(p.gpu.pipeline_cache_dir, "");
-    assert_int_equal(p.routing.mode, POLICY_ROUTING_MODE_AUTO);
-    assert_int_equal(p.routing.break_even_cost, 32768);
-    assert_int_equal(p.batching.target_start, 65536);
-    assert_int_equal(p.batching.wait_us_max, 200);
-    assert_int_equal(p.limits.jobs, 65536);
-    assert_int_equal(p.limits.staging_mib, 64);
-    assert_int_equal(p.limits.device_mib, 0);
-    assert_int_equal(policy_check(&p, NULL, 0), YOKE_OK);
+    for (size_t k = 0; k < POLICY_NUM_KEYS; k++) {
+        const policy_key *key = &policy_keys[k];
+        bool is_number = key->kind == POLICY_U32 || key->kind == POLICY_U64;
+        bool is_good = policy_is_text(key)
+                           ? policy_text_is_good(key, policy_text(&p, key),
+                                                 strnlen(policy_text(&p, key), key->bytes))
+                           : policy_number_is_good(key, policy_number(&p, key));
+        if (!is_a_text(key->text) || !is_good || is_number != (key->unit[0] != '\0') ||
+            key->min > key->max) {
+            fail_msg("%s.%s: text, default, unit or range", key->section, key->name);
+        }
+    }
+    for (size_t i = 0; i < POLICY_NUM_SECTIONS; i++) {
+        assert_true(is_a_text(policy_sections[i].text));
+    }
+}
+
+static void a_key_is_the_same_only_where_its_value_is(void **state)
+{
+    (void)state;
+    yoke_policy a, b;
+    policy_default(&a);
+    for (size_t k = 0; k < POLICY_NUM_KEYS; k++) {
+        size_t end = policy_is_text(&policy_keys[k]); /* a byte, which stays zero */
+        policy_default(&b);
+        memset((char *)&b + policy_keys[k].offset, 'x', policy_keys[k].bytes - end);
+        for (size_t other = 0; other < POLICY_NUM_KEYS; other++) {
+            assert_int_equal(policy_is_same(&a, &b, &policy_keys[other]), other != k);
+        }
+    }
+    strcpy(a.gpu.devices, "0");
+    strcpy(b.gpu.devices, "0\0 what was there before");
+    b.gpu.devices[2] = 'x'; /* behind the end nothing counts */
+    assert_true(policy_is_same(&a, &b, find_key("gpu.devices")));
 }
 
 static void every_number_passes_at_its_bounds_and_fails_beyond_them(void **state)
@@ -174,7 +255,9 @@ static void every_key_belongs_to_a_section_and_has_a_name_of_its_own(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_those_documented_and_pass),
+        cmocka_unit_test(every_default_is_the_one_that_is_meant),
+        cmocka_unit_test(every_key_has_a_text_a_good_default_and_a_unit_if_it_is_a_number),
+        cmocka_unit_test(a_key_is_the_same_only_where_its_value_is),
         cmocka_unit_test(every_number_passes_at_its_bounds_and_fails_beyond_them),
         cmocka_unit_test(text_without_an_end_or_with_control_characters_fails),
         cmocka_unit_test(a_list_is_read_name_by_name),

@@ -43,7 +43,11 @@ check "installs" "$install" "$prefix" "$archive"
 check "installs over itself" "$install" "$prefix" "$archive"
 version=$(pkg-config --modversion yoke)
 files="include/yoke/fork.h include/yoke/program.h include/yoke/tasks.h include/yoke/yoke.h lib/libyoke.a lib/libyoke.so lib/libyoke.so.0"
-files+=" lib/libyoke.so.$version lib/pkgconfig/yoke.pc share/yoke/shaders/yoke.glsl "
+files+=" lib/libyoke.so.$version lib/pkgconfig/yoke.pc"
+for policy in cpu_only default low_latency throughput; do
+    files+=" share/yoke/policies/$policy.yaml"
+done
+files+=" share/yoke/shaders/yoke.glsl "
 check "installs these files and no others" same "$files" "$(installed_files)"
 check "the linker's name leads to the library" same \
     "$lib/libyoke.so.$version" "$(readlink -f "$lib/libyoke.so")"
@@ -98,7 +102,8 @@ build_load() {
 check "the loader builds" build_load
 check "opens from C, twice" "$work/load" "$lib/libyoke.so.0"
 check "its version is that of yoke.pc" same "$version" "$(sort -u "$work/log")"
-check "opens from Python" python3 "$load_py" "$lib/libyoke.so.0"
+policies=("$(pkg-config --variable=policydir yoke)"/*.yaml)
+check "opens from Python, with each policy" python3 "$load_py" "$lib/libyoke.so.0" "${policies[@]}"
 check "Python sees the same version" same "$version" "$(cat "$work/log")"
 
 exit $failed

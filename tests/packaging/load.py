@@ -1,4 +1,5 @@
-"""Opens the installed libyoke.so from Python, and runs a job on it. Usage: load.py LIBRARY
+"""Opens the installed libyoke.so from Python, loads policies into a runtime, and runs a job on it.
+Usage: load.py LIBRARY POLICY...
 
 The structs are written down here by hand, as a binding would do it: the first bytes of yoke_job.
 """
@@ -30,6 +31,13 @@ def main():
     runtime = ctypes.c_void_p()
     assert yoke.yoke_create(ctypes.byref(runtime), None) == 0
     assert yoke.yoke_tasks_register_all(runtime) == 0
+
+    assert len(sys.argv) > 2
+    for path in sys.argv[2:]:
+        policy = ctypes.c_void_p()
+        assert yoke.yoke_policy_read(ctypes.byref(policy), path.encode(), None, 0) == 0, path
+        assert yoke.yoke_policy_load(runtime, policy) == 0, path
+        yoke.yoke_policy_free(ctypes.byref(policy))
 
     messages = bytes(range(256))
     digests = ctypes.create_string_buffer(4 * 32)

@@ -183,6 +183,15 @@ static yoke_status fake_compile(backend_device *device, const backend_kernel_des
     return host_ops.compile(device, &changed, kernel);
 }
 
+static _Atomic bool refuses; /* all batches */
+
+static yoke_status fake_submit(backend_device *device, const backend_batch *batches,
+                               uint32_t num_batches, uint64_t *value)
+{
+    return atomic_load(&refuses) ? YOKE_NO_MEMORY
+                                 : host_ops.submit(device, batches, num_batches, value);
+}
+
 static const backend_ops *const *fake_backends(void)
 {
     static backend_ops ops;
@@ -195,6 +204,7 @@ static const backend_ops *const *fake_backends(void)
     ops.open = fake_open;
     ops.close = fake_close;
     ops.compile = fake_compile;
+    ops.submit = fake_submit;
     return backends;
 }
 
@@ -229,6 +239,7 @@ static int set_up(void **state)
     warnings[0] = '\0';
     atomic_store(&search.open, 1);
     atomic_store(&search.entered, 0);
+    atomic_store(&refuses, false);
     return 0;
 }
 
@@ -424,6 +435,120 @@ static void two_devices_share_one_large_job(void **state)
     fixture_stop(&f);
 }
 
+/* Of two such spans a batch has room for one: the second job waits for the next batch, and its only
+ * ticket with it, though the other device has nothing to do. */
+static void a_job_of_one_item_is_run_once_by_two_devices(void **state)
+{
+    (void)state;
+    enum { SPANS = 200, SPAN_BYTES = 200 * 1024 };
+    static const uint32_t no_spirv[] = {0};
+    static unsigned char data[SPAN_BYTES];
+    static yoke_job jobs[SPANS];
+    static yoke_job *refs[SPANS];
+    static uint32_t out[SPANS];
+    const yoke_span span = {data, SPAN_BYTES};
+    const yoke_type *ragged;
+    yoke_policy policy;
+    policy_default(&policy);
+    policy.limits.staging_mib = 1;
+    policy.gpu.slots_in_flight = 2;
+    policy.batching.target_start = 10 * SPAN_BYTES;
+    num_fakes = 2;
+    fakes[1].is_unfit = false;
+    fakes[0].sleep_us = fakes[1].sleep_us = 100;
+    fixture_start_on(&f,
+                     yoke_options(.num_workers = 2, .policy = &policy, .engine = YOKE_ENGINE_GPU),
+                     fake_backends());
+    assert_int_equal(
+        yoke_register(f.rt,
+                      yoke_type_desc(.name = "ragged", .in_bytes = {YOKE_RAGGED}, .out_bytes = 4,
+                                     .cpu = fake_kernel, .user = &fakes[2],
+                                     .gpu = yoke_gpu_kernel(.spirv = no_spirv, .spirv_bytes = 4)),
+                      &ragged),
+        YOKE_OK);
+    assert_int_equal(yoke_ready(f.rt, YOKE_FOREVER), YOKE_OK);
+    for (uint32_t n = 0; n < SPANS; n += 2) {
+        for (uint32_t i = n; i < n + 2; i++) {
+            jobs[i] = yoke_job(.type = ragged, .in = {&span}, .out = &out[i], .num_items = 1);
+            refs[i] = &jobs[i];
+        }
+        assert_int_equal(yoke_submit(f.rt, refs + n, 2), YOKE_OK);
+        fixture_sleep_ms(1);
+    }
+    for (uint32_t n = 0; n < SPANS; n++) {
+        assert_int_equal(yoke_wait(f.rt, &jobs[n], YOKE_FOREVER), YOKE_OK);
+    }
+    yoke_stats stats = {.struct_bytes = sizeof stats};
+    fixture_sleep_ms(20); /* for what would come twice */
+    assert_int_equal(yoke_stats_read(f.rt, &stats), YOKE_OK);
+    assert_int_equal(stats.jobs_settled, SPANS);
+    assert_int_equal(fakes[0].items + fakes[1].items + fakes[2].items, SPANS);
+    fixture_stop(&f);
+}
+
+/* What the process takes of a CPU in the next 200 ms. */
+static double measure_percent(void)
+{
+    enum { MS = 200 };
+    struct timespec before, after;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    fixture_sleep_ms(MS);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    double ns = (double)(after.tv_sec - before.tv_sec) * 1e9;
+    return (ns + (double)(after.tv_nsec - before.tv_nsec)) / (MS * 1e6) * 100;
+}
+
+/* All slots are with the workers, who are held, and more jobs wait: none of the devices can take
+ * them, and they must not wake each other for them again and again. Nor can they try a new type. */
+static void devices_without_a_slot_sleep_though_jobs_wait(void **state)
+{
+    (void)state;
+    enum { WAITING = 20 };
+    static const uint32_t no_spirv[] = {0};
+    static uint32_t in[WAITING + 2], out[WAITING + 2];
+    static yoke_job jobs[WAITING + 2];
+    yoke_policy policy;
+    policy_default(&policy);
+    policy.batching.target_start = 1;
+    policy.gpu.slots_in_flight = 2;
+    num_fakes = 2;
+    fakes[1].is_unfit = false;
+    fixture_start_on(&f,
+                     yoke_options(.num_workers = 2, .policy = &policy, .engine = YOKE_ENGINE_GPU),
+                     fake_backends());
+    assert_int_equal(yoke_ready(f.rt, YOKE_FOREVER), YOKE_OK);
+    atomic_store(&refuses, true);
+    for (uint32_t i = 0; i < WAITING + 2; i++) {
+        in[i] = i;
+        jobs[i] = yoke_job(.type = i < 2 ? f.hold : f.twice, .in = {&in[i]}, .out = &out[i],
+                           .num_items = 1);
+        assert_int_equal(fixture_submit(&f, &jobs[i]), YOKE_OK);
+        if (i == 1) {
+            fixture_await_entered(&f, 2);
+        }
+    }
+    fixture_sleep_ms(20);
+    double waiting = measure_percent();
+    assert_int_equal(
+        yoke_register(f.rt,
+                      yoke_type_desc(.name = "late", .in_bytes = {4}, .out_bytes = 4,
+                                     .cpu = fake_kernel, .user = &fakes[2],
+                                     .gpu = yoke_gpu_kernel(.spirv = no_spirv, .spirv_bytes = 4)),
+                      NULL),
+        YOKE_OK);
+    double late = measure_percent();
+    printf("two devices without a slot took %.1f %% of a CPU, and with a new type %.1f %%\n",
+           waiting, late);
+    assert_true(waiting < 20); /* the workers, who are held, look now and then */
+    assert_true(late < 20);
+    fixture_open(&f);
+    for (uint32_t i = 0; i < WAITING + 2; i++) {
+        assert_int_equal(yoke_wait(f.rt, &jobs[i], YOKE_FOREVER), YOKE_OK);
+        assert_int_equal(out[i], 2 * i);
+    }
+    fixture_stop(&f);
+}
+
 static void a_device_that_is_gone_when_it_is_opened_leaves_the_others(void **state)
 {
     (void)state;
@@ -531,6 +656,8 @@ int main(void)
         ON_FAKES(a_list_of_found_devices_that_is_too_long_is_cut),
         ON_FAKES(of_two_devices_the_faster_takes_more),
         ON_FAKES(two_devices_share_one_large_job),
+        ON_FAKES(a_job_of_one_item_is_run_once_by_two_devices),
+        ON_FAKES(devices_without_a_slot_sleep_though_jobs_wait),
         ON_FAKES(a_device_that_is_gone_when_it_is_opened_leaves_the_others),
         ON_FAKES(create_does_not_wait_for_the_search_for_devices),
         ON_FAKES(destroy_during_the_search_opens_nothing_more),

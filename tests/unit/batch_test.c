@@ -504,6 +504,35 @@ static void what_workers_claimed_from_the_back_is_not_taken(void **state)
     end_batch();
 }
 
+/* Both take 1 ns for an item, and a trip takes 1000: of 100000 items a GPU should have 49500. */
+static void
+of_a_job_that_workers_have_too_a_batch_takes_a_fair_share_and_not_of_the_rest_again(void **state)
+{
+    (void)state;
+    const snapshot_type learned = {
+        .cpu.slope = UINT64_C(1) << MODEL_ONE_BITS,
+        .gpu = {.fixed_ns = 1000, .slope = UINT64_C(1) << MODEL_ONE_BITS},
+    };
+    SHAPE(4, 0, 4);
+    begin_batch(1 << 20, TARGET_MAX);
+    yoke_job alone = number_job(100000, 1), shared = number_job(100000, 1);
+    job_mark_any(&shared, JOB_IS_SHARED);
+    b.learned = learned;
+    assert_int_equal(add(&alone), BATCH_TOOK_ALL);
+    assert_int_equal(b.num_items, 100000);
+    batch_open(&b, &type, TARGET_MAX, NOW);
+    b.learned = learned;
+    assert_int_equal(add(&shared), BATCH_TOOK_ALL);
+    assert_in_range(b.num_items, 49300, 49500);
+    assert_int_equal(job_unclaimed_any(&shared), 100000 - b.num_items);
+    batch_open(&b, &type, TARGET_MAX, NOW); /* behind a batch of as many, nothing is worth it */
+    b.learned = learned;
+    b.ahead_cost = 50000;
+    assert_int_equal(add(&shared), BATCH_TOOK_ALL);
+    assert_int_equal(b.num_items, 0);
+    end_batch();
+}
+
 static void claims_are_bounded_in_number(void **state)
 {
     (void)state;
@@ -1509,6 +1538,8 @@ int main(void)
         cmocka_unit_test(a_full_batch_takes_nothing),
         cmocka_unit_test(a_job_is_split_over_batches_from_its_front),
         cmocka_unit_test(what_workers_claimed_from_the_back_is_not_taken),
+        cmocka_unit_test(
+            of_a_job_that_workers_have_too_a_batch_takes_a_fair_share_and_not_of_the_rest_again),
         cmocka_unit_test(claims_are_bounded_in_number),
         cmocka_unit_test(a_span_that_no_batch_can_hold_is_too_large),
         cmocka_unit_test(items_before_a_large_one_are_taken_and_it_waits_for_the_next_batch),

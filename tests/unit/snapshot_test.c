@@ -1,6 +1,7 @@
 /*
  * snapshot.h: readers see one whole snapshot or the next, and one that was replaced is nobody's any
- * more: the publisher scribbles over it and frees it at once, which asan and tsan watch.
+ * more: the publisher scribbles over it and frees it at once, which asan and tsan watch. And what
+ * of a policy is in them.
  */
 #include "runtime/snapshot.h"
 
@@ -52,6 +53,66 @@ static void scribble_and_free(snapshot *s)
 {
     memset(s, 0xa5, sizeof *s);
     free(s);
+}
+
+/* -- what a policy says ------------------------------------------------------------------------ */
+
+/* The value of a key becomes another one that is allowed, or of a text a longer one. */
+static void change(yoke_policy *policy, const policy_key *key)
+{
+    char *field = (char *)policy + key->offset;
+    uint64_t number = policy_is_text(key) ? 0 : policy_number(policy, key);
+    uint64_t other = number == key->max ? number - 1 : number + 1;
+    if (policy_is_text(key)) {
+        strcpy(field, "other");
+    } else {
+        memcpy(field, &other, key->bytes); /* little-endian, like all that yoke runs on */
+    }
+    assert_int_equal(policy_check(policy, NULL, 0), YOKE_OK);
+}
+
+static void a_policy_sets_every_live_key_and_no_other(void **state)
+{
+    (void)state;
+    static snapshot before, after;
+    yoke_policy policy;
+    policy_default(&policy);
+    memset(&before, 0, sizeof before);
+    snapshot_set_policy(&before, &policy);
+    uint32_t num_live = 0;
+    for (size_t k = 0; k < POLICY_NUM_KEYS; k++) {
+        const policy_key *key = &policy_keys[k];
+        policy_default(&policy);
+        change(&policy, key);
+        memset(&after, 0, sizeof after);
+        snapshot_set_policy(&after, &policy);
+        bool is_changed = memcmp(&before, &after, sizeof before) != 0;
+        if (is_changed != key->is_live) {
+            fail_msg("%s.%s: %s", key->section, key->name, is_changed ? "changes it" : "lost");
+        }
+        num_live += key->is_live;
+    }
+    assert_true(num_live > 0 && num_live < POLICY_NUM_KEYS);
+}
+
+static void a_policy_leaves_the_last_window_as_it_was(void **state)
+{
+    (void)state;
+    snapshot s;
+    yoke_policy policy;
+    policy_default(&policy);
+    fill(&s, 1000);
+    snapshot_set_policy(&s, &policy);
+    assert_int_equal(s.mode, policy.routing.mode);
+    assert_int_equal(s.path, policy.gpu.path);
+    assert_int_equal(s.wait_us_max, policy.batching.wait_us_max);
+    assert_int_equal(s.break_even_cost, policy.routing.break_even_cost);
+    assert_int_equal(s.target_cost, policy.batching.target_start);
+    s.mode = (policy_routing_mode)(1000 % POLICY_NUM_ROUTING_MODES);
+    s.wait_us_max = 1001;
+    s.break_even_cost = 2001;
+    s.target_cost = 3001;
+    assert_true(is_whole(&s));
 }
 
 /* -- one thread -------------------------------------------------------------------------------- */
@@ -220,6 +281,8 @@ static void readers_see_whole_snapshots_in_order_while_they_are_replaced(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_policy_sets_every_live_key_and_no_other),
+        cmocka_unit_test(a_policy_leaves_the_last_window_as_it_was),
         cmocka_unit_test(what_was_published_is_read_and_what_was_before_comes_back),
         cmocka_unit_test(a_publisher_waits_for_who_still_reads),
         cmocka_unit_test(readers_see_whole_snapshots_in_order_while_they_are_replaced),

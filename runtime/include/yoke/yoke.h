@@ -166,10 +166,9 @@ typedef struct yoke_type_desc {
 
 /*
  * Adds a type to a runtime, before or while jobs run. *type lives until the runtime is destroyed.
- * Devices compile its GPU kernel in the background, and try it (YOKE_TYPE_TOTAL); until then the CPU
- * runs its jobs.
- *   Fails:    YOKE_INVALID: a bad descriptor, or the name is taken. YOKE_NO_MEMORY. YOKE_BUSY:
- *             YOKE_TYPES_MAX are registered.
+ * Devices compile its GPU kernel in the background, and try it (YOKE_TYPE_TOTAL); until then the
+ * CPU runs its jobs. Fails:    YOKE_INVALID: a bad descriptor, or the name is taken.
+ * YOKE_NO_MEMORY. YOKE_BUSY: YOKE_TYPES_MAX are registered.
  */
 yoke_status yoke_register(yoke_runtime *rt, const yoke_type_desc *desc, const yoke_type **type);
 
@@ -299,7 +298,7 @@ typedef struct yoke_options {
     void (*log)(void *user, yoke_log_level level, const char *line);
     void *log_user;
     const yoke_policy *policy; /* read during create only; NULL: all defaults */
-    yoke_engine engine;        /* overrides the policy's routing.mode */
+    yoke_engine engine;        /* overrides the routing.mode of every policy */
 } yoke_options;
 #ifndef __cplusplus
 #define yoke_options(...) (&(const yoke_options){.struct_bytes = sizeof(yoke_options), __VA_ARGS__})
@@ -344,6 +343,20 @@ void yoke_destroy(yoke_runtime **rt);
  */
 yoke_status yoke_policy_read(yoke_policy **policy, const char *path, char *message,
                              size_t message_bytes);
+
+/*
+ * Puts a policy in force while jobs run: of the keys that config/README.md calls live. Returns once
+ * they are, so that every later submit goes by them; jobs that wait in a queue stay there. A
+ * changed key that is read at create only stays as it was, with a warning in the log, and the
+ * options of yoke_create override this policy as they did the first. A runtime created with
+ * cpu_only has no devices, whatever is loaded later.
+ *   Threads:  not from a worker; loads at the same time are taken one after the other.
+ *   Blocks:   for a moment; while the runtime still looks for devices, until it has found them.
+ *   Owns:     the policy is not kept.
+ *   Fails:    YOKE_INVALID: a value is out of its range; nothing changes. YOKE_CANCELED: the
+ *             runtime is being destroyed.
+ */
+yoke_status yoke_policy_load(yoke_runtime *rt, const yoke_policy *policy);
 
 /* Frees a policy; *policy becomes NULL. Does nothing if policy or *policy is NULL. */
 void yoke_policy_free(yoke_policy **policy);
@@ -522,7 +535,7 @@ size_t yoke_reap(yoke_runtime *rt, yoke_job **jobs, size_t max_jobs);
     X(batches_staged, "batches that a GPU ran on copies in its own memory")                        \
     X(gpu_busy_ns, "nanoseconds that GPUs took for batches, of all GPUs that can tell")            \
     X(tickets_stolen, "tickets a worker took from another worker's deque")                         \
-    X(tickets_surplus, "tickets that workers took from a lane because no device had room")           \
+    X(tickets_surplus, "tickets that workers took from a lane because no device had room")         \
     X(tickets_shared, "extra tickets pushed for hungry workers")                                   \
     X(parks, "times a worker went to sleep")                                                       \
     X(wakes, "times a worker was woken for new work")                                              \
