@@ -61,6 +61,7 @@ struct prove {
     yoke_runtime *rt;
     const yoke_type *sha256d;
     const yoke_type *sha256d_ragged;
+    const yoke_type *merkle;
     const yoke_type *verify;
     const coins *coins; /* the caller's; NULL: none */
     prove_progress progress;
@@ -68,12 +69,12 @@ struct prove {
 
     block block;
     spends spends;
-    prove_buffer txids;     /* a hash a transaction, and one for padding */
-    prove_buffer wtxids;    /* the same */
-    prove_buffer stripped;  /* transactions without their witnesses */
-    prove_buffer spans;     /* one a transaction */
-    prove_buffer levels[2]; /* Merkle levels above the leaves, in turns */
-    prove_buffer order;     /* transactions by txid */
+    prove_buffer txids;    /* a hash a transaction */
+    prove_buffer wtxids;   /* the same */
+    prove_buffer stripped; /* transactions without their witnesses */
+    prove_buffer spans;    /* one a transaction */
+    prove_buffer levels;   /* a Merkle tree's above the leaves */
+    prove_buffer order;    /* transactions by txid */
     prove_buffer spend_list;
     prove_buffer spent;   /* resolve's scratch */
     prove_buffer digests; /* a signature hash a signature */
@@ -92,6 +93,8 @@ struct prove {
     prove_stage stage;
     uint64_t stage_start_ns;
     yoke_stats before; /* the runtime's counters when the stage began */
+    uint64_t cpu_more; /* hashes of the stage's trees, less one a tree: the runtime counts trees */
+    uint64_t gpu_more;
 };
 
 static const char *const prove_stage_names[] = {
@@ -142,6 +145,8 @@ static void prove_begin(prove *p, prove_stage stage)
 {
     p->stage = stage;
     p->before = prove_stats(p);
+    p->cpu_more = 0;
+    p->gpu_more = 0;
     p->stage_start_ns = clock_ns();
 }
 
@@ -150,8 +155,8 @@ static prove_verdict prove_end(prove *p, uint64_t items)
     uint64_t ns = clock_ns() - p->stage_start_ns;
     yoke_stats after = prove_stats(p);
     p->report->stages[p->stage].items = items;
-    p->report->stages[p->stage].cpu_items = after.items_run - p->before.items_run;
-    p->report->stages[p->stage].gpu_items = after.items_gpu - p->before.items_gpu;
+    p->report->stages[p->stage].cpu_items = after.items_run - p->before.items_run + p->cpu_more;
+    p->report->stages[p->stage].gpu_items = after.items_gpu - p->before.items_gpu + p->gpu_more;
     p->report->stages[p->stage].ns = ns;
     return PROVE_VALID;
 }
@@ -193,16 +198,26 @@ static prove_verdict prove_submit(prove *p, yoke_job *job)
  * Parse, header
  */
 
+/* The nodes of a Merkle tree above its leaves: what the types merkle_* write with all levels. */
+static uint32_t prove_nodes_above(uint32_t num_leaves)
+{
+    uint32_t nodes = 0;
+    for (uint32_t num = num_leaves; num > 1;) {
+        num = (num + 1) / 2;
+        nodes += num;
+    }
+    return nodes;
+}
+
 static bool prove_reserve(prove *p)
 {
     size_t txs = p->block.num_txs;
     size_t inputs = p->block.num_inputs;
     size_t jobs = inputs / PROVE_SIGNATURES_PER_JOB + 1;
-    return prove_room(&p->txids, 32 * (txs + 1)) && prove_room(&p->wtxids, 32 * (txs + 1)) &&
+    return prove_room(&p->txids, 32 * txs) && prove_room(&p->wtxids, 32 * txs) &&
            prove_room(&p->stripped, p->block.bytes) &&
            prove_room(&p->spans, txs * sizeof(yoke_span)) &&
-           prove_room(&p->levels[0], 32 * (txs / 2 + 2)) &&
-           prove_room(&p->levels[1], 32 * (txs / 2 + 2)) &&
+           prove_room(&p->levels, 32 * (size_t)prove_nodes_above(p->block.num_txs)) &&
            prove_room(&p->order, txs * sizeof(uint32_t)) &&
            prove_room(&p->spend_list, inputs * sizeof(spend)) &&
            prove_room(&p->pending, inputs * sizeof(prove_pending)) &&
@@ -299,41 +314,55 @@ static prove_verdict prove_txids(prove *p)
     return verdict == PROVE_VALID ? prove_end(p, num) : verdict;
 }
 
+/*
+ * Builds the Merkle tree of a leaf a transaction: its levels into the prover's buffer, *root into
+ * it or to the only leaf. *hashes counts what was hashed.
+ */
+static prove_verdict prove_tree(prove *p, const uint8_t *leaves, const uint8_t **root,
+                                uint64_t *hashes)
+{
+    yoke_merkle_params params = {p->block.num_txs, YOKE_MERKLE_ODD_TWICE | YOKE_MERKLE_LEVELS};
+    uint32_t nodes = prove_nodes_above(params.num_leaves);
+    if (nodes == 0) {
+        *root = leaves;
+        return PROVE_VALID;
+    }
+    yoke_stats before = prove_stats(p);
+    yoke_group group = {{0}};
+    yoke_job job =
+        yoke_job(.type = p->merkle, .in = {leaves}, .out = p->levels.data, .num_items = 1,
+                 .group = &group, .params = &params, .params_bytes = sizeof(params));
+    prove_verdict verdict = prove_submit(p, &job);
+    if (verdict == PROVE_VALID) {
+        verdict = prove_wait(p, &group, *hashes + nodes);
+    }
+    if (verdict != PROVE_VALID) {
+        return verdict;
+    }
+    bool is_gpu = prove_stats(p).items_gpu != before.items_gpu;
+    *(is_gpu ? &p->gpu_more : &p->cpu_more) += nodes - 1;
+    *hashes += nodes;
+    *root = (const uint8_t *)p->levels.data + 32 * (size_t)(nodes - 1);
+    return PROVE_VALID;
+}
+
 /* Where the first twins of a Merkle tree are; level: 0 at the leaves; -1: there are none. */
 typedef struct prove_twins {
     int level;
     size_t pair;
 } prove_twins;
 
-/*
- * Reduces num leaves, with room for one more, to *root (which is in a buffer of the prover's).
- * *hashes counts what was hashed. twins may be NULL.
- */
-static prove_verdict prove_tree(prove *p, uint8_t *leaves, size_t num, const uint8_t **root,
-                                uint64_t *hashes, prove_twins *twins)
+/* `above`: the tree's levels from the first on. */
+static prove_twins prove_find_twins(const uint8_t *leaves, const uint8_t *above, size_t num)
 {
-    uint8_t *level = leaves;
-    for (int i = 0; num > 1; i++) {
-        if (twins != NULL && twins->level < 0 && merkle_has_twins(level, num, &twins->pair)) {
-            twins->level = i;
-        }
-        num = merkle_pad(level, num);
-        uint8_t *above = p->levels[i % 2].data;
-        yoke_group group = {{0}};
-        yoke_job job = yoke_job(.type = p->sha256d, .in = {level}, .out = above,
-                                .num_items = (uint32_t)num, .group = &group);
-        prove_verdict verdict = prove_submit(p, &job);
-        if (verdict == PROVE_VALID) {
-            verdict = prove_wait(p, &group, *hashes + num);
-        }
-        if (verdict != PROVE_VALID) {
-            return verdict;
-        }
-        *hashes += num;
-        level = above;
+    prove_twins twins = {.level = -1};
+    const uint8_t *level = leaves;
+    for (int i = 0; num > 1 && twins.level < 0; i++) {
+        twins.level = merkle_has_twins(level, num, &twins.pair) ? i : -1;
+        level = i == 0 ? above : level + 32 * num;
+        num = (num + 1) / 2;
     }
-    *root = level;
-    return PROVE_VALID;
+    return twins;
 }
 
 static prove_verdict prove_wrong_root(prove *p, const uint8_t *root)
@@ -352,14 +381,14 @@ static prove_verdict prove_merkle(prove *p)
     prove_begin(p, PROVE_MERKLE);
     const uint8_t *root = NULL;
     uint64_t hashes = 0;
-    prove_twins twins = {.level = -1};
-    prove_verdict verdict = prove_tree(p, p->txids.data, p->block.num_txs, &root, &hashes, &twins);
+    prove_verdict verdict = prove_tree(p, p->txids.data, &root, &hashes);
     if (verdict != PROVE_VALID) {
         return verdict;
     }
     if (memcmp(root, p->report->merkle_root, 32) != 0) {
         return prove_wrong_root(p, root);
     }
+    prove_twins twins = prove_find_twins(p->txids.data, p->levels.data, p->block.num_txs);
     if (twins.level >= 0) {
         uint32_t second = (uint32_t)(2 * twins.pair + 1) << twins.level;
         return prove_invalid(p, (size_t)(p->block.txs[second].data - p->block.data), second,
@@ -419,7 +448,7 @@ static prove_verdict prove_commitment(prove *p, const uint8_t *commitment, const
     const uint8_t *root = NULL;
     prove_verdict verdict = prove_wtxids(p, hashes);
     if (verdict == PROVE_VALID) {
-        verdict = prove_tree(p, p->wtxids.data, p->block.num_txs, &root, hashes, NULL);
+        verdict = prove_tree(p, p->wtxids.data, &root, hashes);
     }
     if (verdict != PROVE_VALID) {
         return verdict;
@@ -762,8 +791,9 @@ prove *prove_create(yoke_runtime *rt)
     p->rt = rt;
     p->sha256d = yoke_type_find(rt, "sha256d");
     p->sha256d_ragged = yoke_type_find(rt, "sha256d_ragged");
+    p->merkle = yoke_type_find(rt, "merkle_sha256d");
     p->verify = yoke_type_find(rt, "secp256k1_verify");
-    if (p->sha256d == NULL || p->sha256d_ragged == NULL || p->verify == NULL) {
+    if (p->sha256d == NULL || p->sha256d_ragged == NULL || p->merkle == NULL || p->verify == NULL) {
         prove_destroy(&p);
     }
     return p;
@@ -775,10 +805,10 @@ void prove_destroy(prove **pointer)
     if (p == NULL) {
         return;
     }
-    prove_buffer *buffers[] = {
-        &p->txids, &p->wtxids,     &p->stripped, &p->spans,   &p->levels[0], &p->levels[1],
-        &p->order, &p->spend_list, &p->spent,    &p->digests, &p->pending,   &p->rows,
-        &p->keys,  &p->signatures, &p->verdicts, &p->jobs,    &p->job_list};
+    prove_buffer *buffers[] = {&p->txids,      &p->wtxids,   &p->stripped,   &p->spans,
+                               &p->levels,     &p->order,    &p->spend_list, &p->spent,
+                               &p->digests,    &p->pending,  &p->rows,       &p->keys,
+                               &p->signatures, &p->verdicts, &p->jobs,       &p->job_list};
     for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
         free(buffers[i]->data);
     }

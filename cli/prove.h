@@ -76,9 +76,10 @@ typedef struct prove_report {
     uint64_t total_ns; /* from the first byte parsed to the last verdict read */
     struct {
         uint64_t items;
-        uint64_t
-            cpu_items; /* that kernels ran, by engine: the runtime's counters before and after */
-        uint64_t gpu_items; /* the stage, which waits for all its jobs, so that none overlap */
+        /* What kernels ran, by engine: the runtime's counters before and after the stage, which
+         * waits for all its jobs, so that none overlap. A Merkle tree counts as its hashes. */
+        uint64_t cpu_items;
+        uint64_t gpu_items;
         uint64_t ns;
     } stages[PROVE_NUM_STAGES];
 } prove_report;
@@ -89,10 +90,10 @@ typedef void (*prove_progress)(void *user, prove_stage stage, uint64_t done, uin
 typedef struct prove prove;
 
 /*
- * A prover on a runtime that has the packs sha256 and secp256k1, and that nobody else uses while it
- * runs, or the shares of engines are wrong. It keeps its buffers from run to run. NULL: out of
- * memory, or a type is missing. Threads:  one at a time for a prover; several provers may share a
- * runtime in turns. Owns:     the prover is the caller's to destroy, before the runtime.
+ * A prover on a runtime that has the packs sha256, merkle and secp256k1, and that nobody else uses
+ * while it runs, or the shares of engines are wrong. It keeps its buffers from run to run. NULL:
+ * out of memory, or a type is missing. Threads:  one at a time for a prover; several provers may
+ * share a runtime in turns. Owns:     the prover is the caller's to destroy, before the runtime.
  */
 prove *prove_create(yoke_runtime *rt);
 void prove_destroy(prove **p);

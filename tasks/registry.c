@@ -13,6 +13,8 @@ yoke_status yoke_tasks_register_all(yoke_runtime *rt)
     static const registry_pack packs[] = {
         yoke_tasks_register_sha256,
         yoke_tasks_register_secp256k1,
+        yoke_tasks_register_merkle,
+        yoke_tasks_register_bls12_381,
     };
     for (size_t i = 0; i < sizeof(packs) / sizeof(packs[0]); i++) {
         yoke_status status = packs[i](rt);

@@ -29,7 +29,8 @@ yoke_status vector_add_register(yoke_runtime *rt, const yoke_type **type)
         yoke_gpu_kernel(.spirv = vector_add_spv, .spirv_bytes = sizeof(vector_add_spv),
                         .local_size = 64);
     return yoke_register(rt,
-                         yoke_type_desc(.name = "vector_add", .in_bytes = {4, 4}, .out_bytes = 4,
-                                        .cpu = vector_add_cpu, .gpu = gpu),
+                         yoke_type_desc(.name = "vector_add", .flags = YOKE_TYPE_TOTAL,
+                                        .in_bytes = {4, 4}, .out_bytes = 4, .cpu = vector_add_cpu,
+                                        .gpu = gpu),
                          type);
 }

@@ -28,6 +28,9 @@ typedef struct sha256_path {
     /* Hashes num_messages × 64 bytes into num_messages × 32 bytes, each message on its own; twice:
      * hashes each digest once more. The digests must not overlap the messages. */
     void (*hash64)(uint8_t *digests, const uint8_t *messages, size_t num_messages, bool twice);
+
+    /* Replaces each of num_digests × 32 bytes by its hash, `times` times over. */
+    void (*rehash)(uint8_t *digests, size_t num_digests, uint32_t times);
 } sha256_path;
 
 /* The index-th path that this CPU can run, slowest first; NULL after the last. 0 is portable C. */

@@ -1,7 +1,7 @@
 /*
- * The sha256 pack: the types sha256, sha256_ragged, sha256d and sha256d_ragged.
+ * The sha256 pack: the types sha256, sha256_ragged, sha256d, sha256d_ragged and sha256_iter.
  *
- * Owns the four CPU kernels and their registration; the GPU kernels are made from shaders/. The CPU
+ * Owns the five CPU kernels and their registration; the GPU kernels are made from shaders/. The CPU
  * kernels run on any worker and keep nothing; which path they run was settled when the types were
  * registered, and comes with the claim. Digests go straight from registers to the job's output: no
  * scratch, no copies.
@@ -15,6 +15,7 @@
 /* A build without GPUs has no shaders either. */
 #ifdef SHA256_PACK_GPU
 #include "shaders/sha256.spv.h"
+#include "shaders/sha256_iter.spv.h"
 #include "shaders/sha256_ragged.spv.h"
 #include "shaders/sha256d.spv.h"
 #include "shaders/sha256d_ragged.spv.h"
@@ -70,7 +71,27 @@ yoke_status sha256_pack_ragged_double(yoke_worker *worker, const yoke_claim *cla
     return sha256_pack_run_ragged(claim, true);
 }
 
-/* Ragged items weigh their compressions, so that cost means about the same for all four types. */
+/* At least one round and at most the most there may be: no params can make a kernel fail, nor the
+ * kernels of the two engines differ. `params` may be NULL. shaders/sha256.comp does the same. */
+static uint32_t sha256_pack_rounds(const void *params)
+{
+    yoke_sha256_iter_params p = {0};
+    if (params != NULL) {
+        memcpy(&p, params, sizeof(p));
+    }
+    return p.rounds < 1 ? 1 : p.rounds > YOKE_SHA256_ROUNDS_MAX ? YOKE_SHA256_ROUNDS_MAX : p.rounds;
+}
+
+yoke_status sha256_pack_iter(yoke_worker *worker, const yoke_claim *claim)
+{
+    (void)worker;
+    const sha256_path *path = claim->user;
+    path->hash64(claim->out, claim->in[0], claim->count, false);
+    path->rehash(claim->out, claim->count, sha256_pack_rounds(claim->params) - 1);
+    return YOKE_OK;
+}
+
+/* Ragged items weigh their compressions, so that cost means about the same for all the types. */
 static uint64_t sha256_pack_ragged_cost(const yoke_job *job)
 {
     const yoke_span *spans = job->in[0];
@@ -81,29 +102,40 @@ static uint64_t sha256_pack_ragged_cost(const yoke_job *job)
     return blocks;
 }
 
+static uint64_t sha256_pack_iter_cost(const yoke_job *job)
+{
+    return (uint64_t)job->num_items * sha256_pack_rounds(job->params);
+}
+
 yoke_status yoke_tasks_register_sha256(yoke_runtime *rt)
 {
     const struct {
         const char *name;
         uint32_t in_bytes;
+        uint32_t params_bytes;
         yoke_cpu_kernel cpu;
+        uint64_t (*cost)(const yoke_job *job);
         const yoke_gpu_kernel *gpu;
     } types[] = {
-        {"sha256", SHA256_BLOCK_BYTES, sha256_pack_fixed, SHA256_PACK_SHADER(sha256)},
-        {"sha256_ragged", YOKE_RAGGED, sha256_pack_ragged, SHA256_PACK_SHADER(sha256_ragged)},
-        {"sha256d", SHA256_BLOCK_BYTES, sha256_pack_fixed_double, SHA256_PACK_SHADER(sha256d)},
-        {"sha256d_ragged", YOKE_RAGGED, sha256_pack_ragged_double,
+        {"sha256", SHA256_BLOCK_BYTES, 0, sha256_pack_fixed, NULL, SHA256_PACK_SHADER(sha256)},
+        {"sha256_ragged", YOKE_RAGGED, 0, sha256_pack_ragged, sha256_pack_ragged_cost,
+         SHA256_PACK_SHADER(sha256_ragged)},
+        {"sha256d", SHA256_BLOCK_BYTES, 0, sha256_pack_fixed_double, NULL,
+         SHA256_PACK_SHADER(sha256d)},
+        {"sha256d_ragged", YOKE_RAGGED, 0, sha256_pack_ragged_double, sha256_pack_ragged_cost,
          SHA256_PACK_SHADER(sha256d_ragged)},
+        {"sha256_iter", SHA256_BLOCK_BYTES, sizeof(yoke_sha256_iter_params), sha256_pack_iter,
+         sha256_pack_iter_cost, SHA256_PACK_SHADER(sha256_iter)},
     };
     const sha256_path *path = sha256_path_best();
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         const yoke_type *type;
         const yoke_type_desc *desc =
-            yoke_type_desc(.name = types[i].name, .in_bytes = {types[i].in_bytes},
-                           .out_bytes = SHA256_DIGEST_BYTES, .cpu = types[i].cpu,
+            yoke_type_desc(.name = types[i].name, .flags = YOKE_TYPE_TOTAL,
+                           .in_bytes = {types[i].in_bytes}, .out_bytes = SHA256_DIGEST_BYTES,
+                           .params_bytes = types[i].params_bytes, .cpu = types[i].cpu,
+                           .cost = types[i].cost,
                            .user = (void *)path, /* the kernels only read it */
-                           .cost =
-                               types[i].in_bytes == YOKE_RAGGED ? sha256_pack_ragged_cost : NULL,
                            .gpu = types[i].gpu);
         yoke_status status = yoke_register(rt, desc, &type);
         if (status != YOKE_OK) {

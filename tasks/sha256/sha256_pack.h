@@ -12,5 +12,6 @@ yoke_status sha256_pack_fixed(yoke_worker *worker, const yoke_claim *claim);
 yoke_status sha256_pack_ragged(yoke_worker *worker, const yoke_claim *claim);
 yoke_status sha256_pack_fixed_double(yoke_worker *worker, const yoke_claim *claim);
 yoke_status sha256_pack_ragged_double(yoke_worker *worker, const yoke_claim *claim);
+yoke_status sha256_pack_iter(yoke_worker *worker, const yoke_claim *claim);
 
 #endif

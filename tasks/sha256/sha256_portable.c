@@ -122,8 +122,26 @@ static void sha256_portable_hash64(uint8_t *digests, const uint8_t *messages, si
     }
 }
 
+static void sha256_portable_rehash_each(uint8_t *digests, size_t num_digests, uint32_t times)
+{
+    for (uint8_t *digest = digests; digest < digests + num_digests * SHA256_DIGEST_BYTES;
+         digest += SHA256_DIGEST_BYTES) {
+        uint32_t state[8];
+        for (size_t i = 0; i < 8; i++) {
+            state[i] = sha256_load_be32(digest + 4 * i);
+        }
+        for (uint32_t i = 0; i < times; i++) {
+            sha256_portable_rehash(state);
+        }
+        for (size_t i = 0; i < 8; i++) {
+            sha256_store_be32(digest + 4 * i, state[i]);
+        }
+    }
+}
+
 const sha256_path sha256_portable = {
     .name = "portable",
     .compress = sha256_portable_compress,
     .hash64 = sha256_portable_hash64,
+    .rehash = sha256_portable_rehash_each,
 };

@@ -125,6 +125,19 @@ SHA256_SHANI_INLINE void sha256_shani_rehash(sha256_shani_lane *lanes, int num_l
     sha256_shani_block(lanes, num_lanes, false);
 }
 
+/* Writes each lane's state as its digest. */
+SHA256_SHANI_INLINE void sha256_shani_digests_out(uint8_t *digests, const sha256_shani_lane *lanes,
+                                                  int num_lanes)
+{
+    for (int i = 0; i < num_lanes; i++) {
+        __m128i abcd, efgh;
+        sha256_shani_state_out(&lanes[i], &abcd, &efgh);
+        __m128i *digest = (__m128i *)(digests + i * SHA256_DIGEST_BYTES);
+        _mm_storeu_si128(digest, sha256_shani_swap(abcd));
+        _mm_storeu_si128(digest + 1, sha256_shani_swap(efgh));
+    }
+}
+
 /* Hashes num_lanes messages of 64 bytes; num_lanes and twice are constants at each call. */
 SHA256_SHANI_INLINE void sha256_shani_lanes64(uint8_t *digests, const uint8_t *messages,
                                               int num_lanes, bool twice)
@@ -139,13 +152,24 @@ SHA256_SHANI_INLINE void sha256_shani_lanes64(uint8_t *digests, const uint8_t *m
     if (twice) {
         sha256_shani_rehash(lanes, num_lanes);
     }
+    sha256_shani_digests_out(digests, lanes, num_lanes);
+}
+
+/* Rehashes num_lanes digests; num_lanes is a constant at each call. */
+SHA256_SHANI_INLINE void sha256_shani_rehash_lanes(uint8_t *digests, int num_lanes, uint32_t times)
+{
+    sha256_shani_lane lanes[SHA256_SHANI_LANES];
     for (int i = 0; i < num_lanes; i++) {
-        __m128i abcd, efgh;
-        sha256_shani_state_out(&lanes[i], &abcd, &efgh);
-        __m128i *digest = (__m128i *)(digests + i * SHA256_DIGEST_BYTES);
-        _mm_storeu_si128(digest, sha256_shani_swap(abcd));
-        _mm_storeu_si128(digest + 1, sha256_shani_swap(efgh));
+        uint32_t state[8];
+        for (int j = 0; j < 8; j++) {
+            state[j] = sha256_load_be32(digests + i * SHA256_DIGEST_BYTES + 4 * j);
+        }
+        sha256_shani_state_in(&lanes[i], state);
     }
+    for (uint32_t i = 0; i < times; i++) {
+        sha256_shani_rehash(lanes, num_lanes);
+    }
+    sha256_shani_digests_out(digests, lanes, num_lanes);
 }
 
 SHA256_SHANI_INLINE void sha256_shani_run64(uint8_t *digests, const uint8_t *messages,
@@ -169,6 +193,18 @@ SHA256_SHANI_TARGET static void sha256_shani_hash64(uint8_t *digests, const uint
         sha256_shani_run64(digests, messages, num_messages, true);
     } else {
         sha256_shani_run64(digests, messages, num_messages, false);
+    }
+}
+
+SHA256_SHANI_TARGET static void sha256_shani_rehash_each(uint8_t *digests, size_t num_digests,
+                                                         uint32_t times)
+{
+    size_t i = 0;
+    for (; i + SHA256_SHANI_LANES <= num_digests; i += SHA256_SHANI_LANES) {
+        sha256_shani_rehash_lanes(digests + i * SHA256_DIGEST_BYTES, SHA256_SHANI_LANES, times);
+    }
+    if (i < num_digests) {
+        sha256_shani_rehash_lanes(digests + i * SHA256_DIGEST_BYTES, 1, times);
     }
 }
 
@@ -200,6 +236,7 @@ const sha256_path sha256_shani = {
     .name = "sha-ni",
     .compress = sha256_shani_compress,
     .hash64 = sha256_shani_hash64,
+    .rehash = sha256_shani_rehash_each,
 };
 
 #endif

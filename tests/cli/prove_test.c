@@ -257,6 +257,27 @@ static void transactions_listed_twice_under_the_same_root_are_told(void **state)
     assert_non_null(strstr(line, "CVE-2012-2459"));
 }
 
+/* Of six transactions it is the last pair that is paired with itself, a level higher. */
+static void pairs_listed_twice_under_the_same_root_are_told(void **state)
+{
+    (void)state;
+    prove_report r;
+    char line[320];
+    uint8_t root[32];
+    builder_sample(&built, HEIGHT);
+    builder_write(&built, &bytes);
+    memcpy(root, bytes.data + BLOCK_AT_MERKLE_ROOT, 32);
+    assert_valid(&r);
+    built.txs[6] = built.txs[4];
+    built.txs[7] = built.txs[5];
+    built.num_txs = 8;
+    builder_write(&built, &bytes);
+    assert_memory_equal(root, bytes.data + BLOCK_AT_MERKLE_ROOT, 32);
+    assert_int_equal(run(&r, line, sizeof(line)), PROVE_INVALID);
+    assert_non_null(strstr(line, "transaction 6, byte "));
+    assert_non_null(strstr(line, "CVE-2012-2459"));
+}
+
 static void transaction_listed_twice_elsewhere_is_told(void **state)
 {
     (void)state;
@@ -528,6 +549,7 @@ int main(void)
         cmocka_unit_test(wrong_merkle_root_is_told_with_both_roots),
         cmocka_unit_test(hash_above_the_target_is_told),
         cmocka_unit_test(transactions_listed_twice_under_the_same_root_are_told),
+        cmocka_unit_test(pairs_listed_twice_under_the_same_root_are_told),
         cmocka_unit_test(transaction_listed_twice_elsewhere_is_told),
         cmocka_unit_test(altered_signature_is_told_with_transaction_and_input),
         cmocka_unit_test(signature_of_another_hash_type_does_not_hold),

@@ -2,8 +2,9 @@
  * The harness of the parity tests, on the table of functions that a backend offers.
  *
  * Owns the device, one kernel, and one piece of shared memory a run: the block of parameters, the
- * inputs, the output, then the bytes of ragged items, laid out anew for each batch. Inputs begin at
- * odd multiples of 16 and ragged items at any multiple of 8, as a packer may put them. Around the
+ * inputs, params, the output, then the bytes of ragged items, laid out anew for each batch. Inputs
+ * begin at odd multiples of 16 and ragged items at any multiple of 8, as a packer may put them. In
+ * every other batch each item has params of its own, in the others all share one. Around the
  * output, and from the end of a ragged item to the next multiple of 8, lies a filler: kernels must
  * not write the one or depend on the other. One thread; everything is freed by the end of a run.
  */
@@ -34,6 +35,8 @@ typedef struct parity {
 
     /* of the batch that is being made */
     size_t in_at[YOKE_INPUTS_MAX]; /* offsets into memory */
+    size_t params_at;
+    bool params_differ; /* each item has its own */
     size_t out_at;
     size_t free_at;
     yoke_span *spans[YOKE_INPUTS_MAX]; /* of ragged inputs: the same items at host addresses */
@@ -71,6 +74,11 @@ static bool parity_is_input(const parity_type *type, uint32_t k)
     return k < YOKE_INPUTS_MAX && type->in_bytes[k] != 0;
 }
 
+static size_t parity_params_stride(const parity_type *type)
+{
+    return (type->params_bytes + 7u) / 8 * 8;
+}
+
 /* Reserves bytes at an odd multiple of 16. */
 static size_t parity_reserve(parity *p, size_t bytes)
 {
@@ -88,6 +96,8 @@ static void parity_layout(parity *p, uint32_t max_items)
         size_t item_bytes = ragged ? sizeof(backend_span) : p->type->in_bytes[k];
         p->in_at[k] = parity_reserve(p, max_items * item_bytes);
     }
+    p->params_at = parity_reserve(p, max_items * parity_params_stride(p->type));
+    p->params_differ = p->type->params_bytes > 0 && p->result.num_batches % 2 == 0;
     p->free_at += PARITY_GUARD_BYTES;
     p->out_at = parity_reserve(p, (size_t)max_items * p->type->out_bytes);
     p->free_at += PARITY_GUARD_BYTES;
@@ -111,6 +121,7 @@ static void parity_add_item(parity *p)
 {
     uint8_t *memory = p->memory.host;
     parity_item item = {0};
+    item.params = memory + p->params_at + p->count * parity_params_stride(p->type);
     for (uint32_t k = 0; parity_is_input(p->type, k); k++) {
         bool ragged = p->type->in_bytes[k] == YOKE_RAGGED;
         item.data[k] =
@@ -137,26 +148,47 @@ static bool parity_has_room(const parity *p)
  * Batches
  */
 
+/* Runs the items from `first` on, which share their params. */
+static yoke_status parity_run_claim(parity *p, uint32_t first, uint32_t count)
+{
+    static const uint8_t no_params[YOKE_PARAMS_BYTES_MAX];
+    const parity_type *type = p->type;
+    uint8_t *memory = p->memory.host;
+    yoke_claim claim = {.out = p->expected + (size_t)first * type->out_bytes,
+                        .first = first,
+                        .count = count,
+                        .params = no_params,
+                        .user = (void *)type->user}; /* as the runtime hands it over */
+    if (type->params_bytes > 0) {
+        claim.params = memory + p->params_at + first * parity_params_stride(type);
+    }
+    for (uint32_t k = 0; parity_is_input(type, k); k++) {
+        bool ragged = type->in_bytes[k] == YOKE_RAGGED;
+        claim.in[k] = ragged ? (const void *)(p->spans[k] + first)
+                             : memory + p->in_at[k] + (size_t)first * type->in_bytes[k];
+    }
+    return type->cpu(NULL, &claim);
+}
+
 static yoke_status parity_run_cpu(parity *p)
 {
-    uint8_t *memory = p->memory.host;
-    uint8_t params[YOKE_PARAMS_BYTES_MAX] = {0};
-    yoke_claim claim = {.out = p->expected,
-                        .first = 0,
-                        .count = p->count,
-                        .params = params,
-                        .user = (void *)p->type->user}; /* as the runtime hands it over */
-    for (uint32_t k = 0; parity_is_input(p->type, k); k++) {
-        bool ragged = p->type->in_bytes[k] == YOKE_RAGGED;
-        claim.in[k] = ragged ? (const void *)p->spans[k] : memory + p->in_at[k];
+    yoke_status status = YOKE_OK;
+    uint32_t step = p->params_differ ? 1 : p->count;
+    for (uint32_t first = 0; first < p->count && status == YOKE_OK; first += step) {
+        status = parity_run_claim(p, first, step);
     }
-    return p->type->cpu(NULL, &claim);
+    return status;
 }
 
 static yoke_status parity_run_gpu(parity *p)
 {
     backend_block *block = p->memory.host;
-    *block = (backend_block){.out = p->memory.address + p->out_at, .num_items = p->count};
+    *block = (backend_block){.out = p->memory.address + p->out_at,
+                             .params = p->memory.address + p->params_at,
+                             .num_items = p->count};
+    if (p->params_differ) {
+        block->params_stride = (uint32_t)parity_params_stride(p->type);
+    }
     for (uint32_t k = 0; parity_is_input(p->type, k); k++) {
         block->in[k] = p->memory.address + p->in_at[k];
     }
@@ -199,6 +231,11 @@ static void parity_complain_of(parity *p, uint32_t i)
         parity_hex(hex, sizeof(hex), data, bytes);
         length += (size_t)snprintf(text + length, sizeof(text) - length,
                                    "\n  in[%" PRIu32 "], %" PRIu64 " bytes: %s", k, bytes, hex);
+    }
+    if (p->type->params_bytes > 0) {
+        size_t at = p->params_at + (p->params_differ ? i * parity_params_stride(p->type) : 0);
+        parity_hex(hex, sizeof(hex), memory + at, p->type->params_bytes);
+        length += (size_t)snprintf(text + length, sizeof(text) - length, "\n  params: %s", hex);
     }
     parity_hex(hex, sizeof(hex), p->expected + (size_t)i * out_bytes, out_bytes);
     length += (size_t)snprintf(text + length, sizeof(text) - length, "\n  CPU: %s", hex);

@@ -20,6 +20,8 @@
 typedef struct parity_item {
     uint8_t *data[YOKE_INPUTS_MAX];  /* room for in_bytes[k], or PARITY_RAGGED_BYTES_MAX */
     uint64_t bytes[YOKE_INPUTS_MAX]; /* of each ragged input: to be set */
+    uint8_t *params;                 /* room for params_bytes; of some batches the first item's
+                                      * serve all */
 } parity_item;
 
 /* A type, its two kernels, and where its items come from. */
@@ -30,6 +32,7 @@ typedef struct parity_type {
     uint32_t local_size;
     uint32_t in_bytes[YOKE_INPUTS_MAX]; /* as in yoke_type_desc */
     uint32_t out_bytes;
+    uint32_t params_bytes;
     yoke_cpu_kernel cpu; /* called without a worker */
     const void *user;
     /* Makes item number `index`; the low numbers are for edge cases. */

@@ -16,15 +16,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <yoke/tasks.h>
+
 #include "examples/custom_task/vector_add.h"
 #include "examples/custom_task/vector_add.spv.h"
+#include "shaders/bls12_381_fp_add.spv.h"
+#include "shaders/bls12_381_fp_mul.spv.h"
+#include "shaders/bls12_381_fp_sub.spv.h"
 #include "shaders/sha256.spv.h"
+#include "shaders/sha256_iter.spv.h"
 #include "shaders/sha256_ragged.spv.h"
 #include "shaders/sha256d.spv.h"
 #include "shaders/sha256d_ragged.spv.h"
+#include "tasks/bls12_381/bls12_381_pack.h"
+#include "tasks/bls12_381/fp.h"
 #include "tasks/sha256/sha256.h"
 #include "tasks/sha256/sha256_pack.h"
+#include "tests/parity/fp_library.spv.h"
 #include "tests/parity/parity.h"
+#include "tests/tasks/element.h"
 
 #define ITEMS 100000u
 
@@ -83,6 +93,48 @@ static void generate_sha256_ragged(support_random *random, uint32_t index, parit
     support_random_fill(random, item->data[0], bytes);
 }
 
+/* The same messages: no rounds, few, too many, then mostly few. */
+static void generate_sha256_iter(support_random *random, uint32_t index, parity_item *item)
+{
+    static const uint32_t edges[] = {0, 1, 2, 3, UINT32_MAX, 1000};
+    yoke_sha256_iter_params params = {1 + (uint32_t)support_random_below(random, 20)};
+    generate_sha256(random, index, item);
+    if (index < sizeof(edges) / sizeof(edges[0])) {
+        params.rounds = edges[index];
+    } else if (support_random_below(random, 1000) == 0) {
+        params.rounds = (uint32_t)support_random_below(random, 300);
+    }
+    memcpy(item->params, &params, sizeof(params));
+}
+
+static void generate_elements(support_random *random, uint32_t index, parity_item *item)
+{
+    element_pair(random, index, item->data[0], item->data[1]);
+}
+
+/* What fp_library.comp calculates, with products, sums and differences of the CPU. */
+static yoke_status fp_library_cpu(yoke_worker *worker, const yoke_claim *claim)
+{
+    (void)worker;
+    /* 2^378, which is 2^-6 in Montgomery form. */
+    static const uint8_t by_64[FP_BYTES] = {[47] = 0x04};
+    const fp_path *path = claim->user;
+    for (uint32_t i = 0; i < claim->count; i++) {
+        const uint8_t *a = (const uint8_t *)claim->in[0] + (size_t)i * FP_BYTES;
+        const uint8_t *b = (const uint8_t *)claim->in[1] + (size_t)i * FP_BYTES;
+        uint8_t c[FP_BYTES], square[FP_BYTES], product[FP_BYTES], part[FP_BYTES], rest[FP_BYTES];
+        memcpy(c, a, FP_BYTES);
+        c[FP_BYTES - 1] &= 0x7f;
+        path->mul(square, c, c, 1);
+        path->mul(product, a, b, 1);
+        path->mul(part, b, by_64, 1);
+        path->sub(rest, product, part, 1);
+        path->mul(part, rest, by_64, 1);
+        path->add((uint8_t *)claim->out + (size_t)i * FP_BYTES, square, part, 1);
+    }
+    return YOKE_OK;
+}
+
 /* ---------------------------------------------------------------------------------------------
  * Types
  */
@@ -91,6 +143,12 @@ static void generate_sha256_ragged(support_random *random, uint32_t index, parit
     {                                                                                              \
         .name = #shader, SPIRV(shader), .in_bytes = {bytes}, .out_bytes = SHA256_DIGEST_BYTES,     \
         .cpu = kernel, .user = &sha256_portable, .generate = generator,                            \
+    }
+
+#define FIELD(shader, kernel)                                                                      \
+    {                                                                                              \
+        .name = #shader, SPIRV(shader), .in_bytes = {FP_BYTES, FP_BYTES}, .out_bytes = FP_BYTES,   \
+        .cpu = kernel, .user = &fp_portable, .generate = generate_elements,                        \
     }
 
 static const parity_type types[] = {
@@ -106,6 +164,20 @@ static const parity_type types[] = {
     SHA256(sha256d, SHA256_BLOCK_BYTES, sha256_pack_fixed_double, generate_sha256),
     SHA256(sha256_ragged, YOKE_RAGGED, sha256_pack_ragged, generate_sha256_ragged),
     SHA256(sha256d_ragged, YOKE_RAGGED, sha256_pack_ragged_double, generate_sha256_ragged),
+    {
+        .name = "sha256_iter",
+        SPIRV(sha256_iter),
+        .in_bytes = {SHA256_BLOCK_BYTES},
+        .out_bytes = SHA256_DIGEST_BYTES,
+        .params_bytes = sizeof(yoke_sha256_iter_params),
+        .cpu = sha256_pack_iter,
+        .user = &sha256_portable,
+        .generate = generate_sha256_iter,
+    },
+    FIELD(bls12_381_fp_add, bls12_381_pack_fp_add),
+    FIELD(bls12_381_fp_sub, bls12_381_pack_fp_sub),
+    FIELD(bls12_381_fp_mul, bls12_381_pack_fp_mul),
+    FIELD(fp_library, fp_library_cpu),
 };
 
 #define NUM_TYPES (sizeof(types) / sizeof(types[0]))

@@ -17,6 +17,8 @@
 
 #include <nettle/sha2.h>
 
+#include <yoke/tasks.h>
+
 #include "tasks/sha256/sha256.h"
 #include "tasks/sha256/sha256_pack.h"
 #include "tests/tasks/support.h"
@@ -185,8 +187,8 @@ static void every_length_up_to_300_agrees_with_nettle_at_every_alignment(void **
 }
 
 /* Runs a kernel on a path; out is surrounded by guard bytes that must survive. */
-static void run_kernel(yoke_cpu_kernel kernel, const sha256_path *path, const void *in,
-                       uint32_t count, uint8_t *digests)
+static void run_with_params(yoke_cpu_kernel kernel, const sha256_path *path, const void *in,
+                            uint32_t count, const void *params, uint8_t *digests)
 {
     size_t out_bytes = (size_t)count * 32;
     uint8_t *room = malloc(out_bytes + 2 * GUARD_BYTES + 1);
@@ -197,7 +199,7 @@ static void run_kernel(yoke_cpu_kernel kernel, const sha256_path *path, const vo
         .in = {in},
         .out = out,
         .count = count,
-        .params = "",
+        .params = params,
         .user = (void *)path,
     };
     assert_int_equal(kernel(NULL, &claim), YOKE_OK);
@@ -207,6 +209,12 @@ static void run_kernel(yoke_cpu_kernel kernel, const sha256_path *path, const vo
     }
     memcpy(digests, out, out_bytes);
     free(room);
+}
+
+static void run_kernel(yoke_cpu_kernel kernel, const sha256_path *path, const void *in,
+                       uint32_t count, uint8_t *digests)
+{
+    run_with_params(kernel, path, in, count, "", digests);
 }
 
 static void fixed_items_agree_with_nettle_in_odd_and_even_counts(void **state)
@@ -227,6 +235,55 @@ static void fixed_items_agree_with_nettle_in_odd_and_even_counts(void **state)
                     assert_memory_equal(digests + 32 * j, expected, 32);
                 }
             }
+        }
+    }
+}
+
+/* The digest of a 64-byte message, hashed again and again. */
+static void reference_chain(uint8_t digest[32], const uint8_t *message, uint32_t rounds)
+{
+    reference(digest, message, 64, false);
+    for (uint32_t i = 1; i < rounds; i++) {
+        reference(digest, digest, 32, false);
+    }
+}
+
+static void iterated_items_are_the_ends_of_their_chains(void **state)
+{
+    (void)state;
+    enum { COUNT_MAX = 5 };
+    static const uint32_t all_rounds[] = {1, 2, 3, 4, 100};
+    support_random random = support_random_start();
+    uint8_t messages[COUNT_MAX * 64 + 1], digests[COUNT_MAX * 32], expected[32];
+    for (size_t i = 0; sha256_path_at(i) != NULL; i++) {
+        for (uint32_t j = 0; j < COUNT_MAX * sizeof(all_rounds) / sizeof(all_rounds[0]); j++) {
+            uint32_t count = 1 + j % COUNT_MAX;
+            yoke_sha256_iter_params params = {all_rounds[j / COUNT_MAX]};
+            const uint8_t *in = messages + count % 2; /* at odd addresses too */
+            support_random_fill(&random, messages, sizeof(messages));
+            run_with_params(sha256_pack_iter, sha256_path_at(i), in, count, &params, digests);
+            for (size_t k = 0; k < count; k++) {
+                reference_chain(expected, in + 64 * k, params.rounds);
+                assert_memory_equal(digests + 32 * k, expected, 32);
+            }
+        }
+    }
+}
+
+static void no_rounds_mean_one_and_too_many_mean_the_most(void **state)
+{
+    (void)state;
+    static const uint32_t rounds[][2] = {{0, 1},
+                                         {YOKE_SHA256_ROUNDS_MAX, YOKE_SHA256_ROUNDS_MAX},
+                                         {YOKE_SHA256_ROUNDS_MAX + 1, YOKE_SHA256_ROUNDS_MAX},
+                                         {UINT32_MAX, YOKE_SHA256_ROUNDS_MAX}};
+    uint8_t message[64] = "a chain", digest[32], expected[32];
+    for (size_t i = 0; sha256_path_at(i) != NULL; i++) {
+        for (size_t j = 0; j < sizeof(rounds) / sizeof(rounds[0]); j++) {
+            yoke_sha256_iter_params params = {rounds[j][0]};
+            run_with_params(sha256_pack_iter, sha256_path_at(i), message, 1, &params, digest);
+            reference_chain(expected, message, rounds[j][1]);
+            assert_memory_equal(digest, expected, sizeof(digest));
         }
     }
 }
@@ -330,6 +387,8 @@ int main(void)
         cmocka_unit_test(sha_ni_path_is_there_exactly_where_the_kernel_says_so),
         cmocka_unit_test(every_length_up_to_300_agrees_with_nettle_at_every_alignment),
         cmocka_unit_test(fixed_items_agree_with_nettle_in_odd_and_even_counts),
+        cmocka_unit_test(iterated_items_are_the_ends_of_their_chains),
+        cmocka_unit_test(no_rounds_mean_one_and_too_many_mean_the_most),
         cmocka_unit_test(ragged_items_agree_with_nettle_empty_ones_included),
         cmocka_unit_test(span_with_bytes_but_no_data_fails_the_claim),
         cmocka_unit_test(length_of_more_than_32_bits_goes_into_the_padding),

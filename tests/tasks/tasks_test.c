@@ -1,6 +1,7 @@
 /*
  * The task packs as a host program meets them: registered in a running runtime, found by name,
- * submitted as jobs. Digests are compared with nettle's, verdicts with what was signed.
+ * submitted as jobs. Digests are compared with nettle's, verdicts with what was signed, and
+ * elements with each other.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,11 +17,14 @@
 
 #include <yoke/tasks.h>
 
+#include "tests/tasks/element.h"
 #include "tests/tasks/signature.h"
 #include "tests/tasks/support.h"
 
 static const char *const type_names[] = {
-    "sha256", "sha256_ragged", "sha256d", "sha256d_ragged", "secp256k1_verify",
+    "sha256",           "sha256_ragged",    "sha256d",          "sha256d_ragged",
+    "sha256_iter",      "secp256k1_verify", "bls12_381_fp_add", "bls12_381_fp_sub",
+    "bls12_381_fp_mul", "merkle_sha256",    "merkle_sha256d",
 };
 
 static int start(void **state)
@@ -88,6 +92,10 @@ static void registering_a_pack_twice_is_invalid(void **state)
     assert_int_equal(yoke_tasks_register_sha256(rt), YOKE_INVALID);
     assert_int_equal(yoke_tasks_register_secp256k1(rt), YOKE_OK);
     assert_int_equal(yoke_tasks_register_secp256k1(rt), YOKE_INVALID);
+    assert_int_equal(yoke_tasks_register_bls12_381(rt), YOKE_OK);
+    assert_int_equal(yoke_tasks_register_bls12_381(rt), YOKE_INVALID);
+    assert_int_equal(yoke_tasks_register_merkle(rt), YOKE_OK);
+    assert_int_equal(yoke_tasks_register_merkle(rt), YOKE_INVALID);
     assert_int_equal(yoke_tasks_register_all(rt), YOKE_INVALID);
     yoke_set_assert_hook(NULL);
 }
@@ -140,6 +148,65 @@ static void ragged_hash_jobs_give_nettles_digests(void **state)
             assert_memory_equal(digests + 32 * i, expected, 32);
         }
     }
+}
+
+static void iterated_hash_jobs_run_the_rounds_of_their_params_or_one(void **state)
+{
+    enum { COUNT = 301 };
+    yoke_runtime *rt = *state;
+    support_random random = support_random_start();
+    static uint8_t messages[COUNT * 64], digests[COUNT * 32];
+    uint8_t expected[32];
+    support_random_fill(&random, messages, sizeof(messages));
+    assert_int_equal(yoke_tasks_register_sha256(rt), YOKE_OK);
+    for (uint32_t rounds = 0; rounds <= 5; rounds++) {
+        yoke_sha256_iter_params params = {rounds};
+        yoke_job job = yoke_job(.type = yoke_type_find(rt, "sha256_iter"), .in = {messages},
+                                .out = digests, .num_items = COUNT);
+        if (rounds > 0) {
+            job.params = &params;
+            job.params_bytes = sizeof(params);
+        }
+        memset(digests, 0, sizeof(digests));
+        run(rt, &job);
+        for (size_t i = 0; i < COUNT; i++) {
+            reference(expected, messages + 64 * i, 64, false);
+            for (uint32_t k = 1; k < rounds; k++) {
+                reference(expected, expected, 32, false);
+            }
+            assert_memory_equal(digests + 32 * i, expected, 32);
+        }
+    }
+}
+
+enum { NUM_ELEMENTS = 5001 };
+typedef uint8_t elements[NUM_ELEMENTS * ELEMENT_BYTES];
+
+static void run_on_elements(yoke_runtime *rt, const char *name, const elements a, const elements b,
+                            elements out)
+{
+    yoke_job job = yoke_job(.type = yoke_type_find(rt, name), .in = {a, b}, .out = out,
+                            .num_items = NUM_ELEMENTS);
+    run(rt, &job);
+}
+
+/* (a - b)(a + b) = aa - bb, which no two of the types can get right in the place of each other. */
+static void field_jobs_calculate_in_a_field(void **state)
+{
+    yoke_runtime *rt = *state;
+    support_random random = support_random_start();
+    static elements a, b, sums, differences, products, a_squares, b_squares, expected;
+    for (uint32_t i = 0; i < NUM_ELEMENTS; i++) {
+        element_pair(&random, i, a + i * ELEMENT_BYTES, b + i * ELEMENT_BYTES);
+    }
+    assert_int_equal(yoke_tasks_register_bls12_381(rt), YOKE_OK);
+    run_on_elements(rt, "bls12_381_fp_add", a, b, sums);
+    run_on_elements(rt, "bls12_381_fp_sub", a, b, differences);
+    run_on_elements(rt, "bls12_381_fp_mul", differences, sums, products);
+    run_on_elements(rt, "bls12_381_fp_mul", a, a, a_squares);
+    run_on_elements(rt, "bls12_381_fp_mul", b, b, b_squares);
+    run_on_elements(rt, "bls12_381_fp_sub", a_squares, b_squares, expected);
+    assert_memory_equal(products, expected, sizeof(products));
 }
 
 enum { NUM_SIGNATURES = 40, NUM_CHECKS = 2000 };
@@ -241,6 +308,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(registering_a_pack_twice_is_invalid, start, stop),
         cmocka_unit_test_setup_teardown(fixed_hash_jobs_give_nettles_digests, start, stop),
         cmocka_unit_test_setup_teardown(ragged_hash_jobs_give_nettles_digests, start, stop),
+        cmocka_unit_test_setup_teardown(iterated_hash_jobs_run_the_rounds_of_their_params_or_one,
+                                        start, stop),
+        cmocka_unit_test_setup_teardown(field_jobs_calculate_in_a_field, start, stop),
         cmocka_unit_test_setup_teardown(signature_jobs_give_each_item_its_verdict_in_every_encoding,
                                         start, stop),
         cmocka_unit_test_setup_teardown(signature_job_without_params_means_der_and_any_s, start,
