@@ -159,8 +159,8 @@ static uint64_t batch_item_data_bytes(const yoke_type *type, const yoke_job *job
             continue;
         }
         uint64_t span = ((const yoke_span *)job->in[k])[item].bytes;
-        if (span > UINT32_MAX) {
-            return UINT64_MAX; /* far more than any slot */
+        if (span > BATCH_SPAN_BYTES_MAX) {
+            return UINT64_MAX;
         }
         bytes += batch_align(span, BATCH_SPAN_ALIGN);
     }

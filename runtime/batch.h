@@ -31,6 +31,10 @@
 
 #define BATCH_CLAIMS_MAX 4096
 #define BATCH_MAP_BYTES_MIN (256 * 1024)
+/* A ragged item that is longer runs on the CPU: one invocation would be at it for tens of
+ * milliseconds, and everybody else in the batch would wait. (Besides, llvmpipe leaves a shader's
+ * loops after 65535 turns.) */
+#define BATCH_SPAN_BYTES_MAX (UINT64_C(2) << 20)
 #define BATCH_QUIET_LOOKS 64 /* a few microseconds */
 #define BATCH_OUT YOKE_INPUTS_MAX
 #define BATCH_ARRAYS (YOKE_INPUTS_MAX + 1) /* the inputs and the output */

@@ -555,6 +555,22 @@ static void claims_are_bounded_in_number(void **state)
 
 static unsigned char bytes_of_spans[1 << 20];
 
+static void a_long_span_is_left_to_the_cpu(void **state)
+{
+    (void)state;
+    static char message[BATCH_SPAN_BYTES_MAX + 1];
+    SHAPE(4, 0, R);
+    begin_batch(16 << 20, TARGET_MAX);
+    for (uint64_t more = 0; more <= 1; more++) {
+        yoke_span span = {message, BATCH_SPAN_BYTES_MAX + more};
+        yoke_job job = yoke_job(.type = &type, .in = {&span}, .out = numbers_out, .num_items = 1);
+        begin_job(&job, 1);
+        batch_open(&b, &type, TARGET_MAX, NOW);
+        assert_int_equal(add(&job), more == 0 ? BATCH_TOOK_ALL : BATCH_TOO_LARGE);
+    }
+    end_batch();
+}
+
 static void a_span_that_no_batch_can_hold_is_too_large(void **state)
 {
     (void)state;
@@ -1541,6 +1557,7 @@ int main(void)
         cmocka_unit_test(
             of_a_job_that_workers_have_too_a_batch_takes_a_fair_share_and_not_of_the_rest_again),
         cmocka_unit_test(claims_are_bounded_in_number),
+        cmocka_unit_test(a_long_span_is_left_to_the_cpu),
         cmocka_unit_test(a_span_that_no_batch_can_hold_is_too_large),
         cmocka_unit_test(items_before_a_large_one_are_taken_and_it_waits_for_the_next_batch),
         cmocka_unit_test(items_share_params_until_they_differ),

@@ -83,7 +83,8 @@ typedef struct yoke_span {
     uint64_t bytes;
 } yoke_span;
 
-/* As a type's in_bytes[k]: input k is ragged, and a job's in[k] is an array of yoke_span. */
+/* As a type's in_bytes[k]: input k is ragged, and a job's in[k] is an array of yoke_span. Items
+ * with a span of more than 2 MiB run on the CPU always. */
 #define YOKE_RAGGED UINT32_MAX
 
 /*
