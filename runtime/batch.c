@@ -409,7 +409,7 @@ static batch_added batch_add_many(batch *b, yoke_job *job, region_table *regions
             uint32_t fair = batch_fair(b, job, mine, room);
             if (room > 0 && fair == 0) { /* the workers do the rest sooner */
                 batch_unmap(b, regions);
-                return BATCH_TOOK_ALL;
+                return BATCH_TOOK_FAIR;
             }
             count = room > 0 ? job_claim_front_any(job, first, fair) : 0;
         }

@@ -107,6 +107,7 @@ bool batch_set_bytes(batch *b, const region_device *device, uint64_t bytes);
 typedef enum batch_added {
     BATCH_TOOK_ALL,  /* the job has nothing left to claim */
     BATCH_TOOK_PART, /* the batch has no room for more, the job may have more */
+    BATCH_TOOK_FAIR, /* its share: the workers, who have a ticket too, do the rest sooner */
     BATCH_TOO_LARGE, /* the job's next item does not fit in an empty batch */
 } batch_added;
 

@@ -33,9 +33,7 @@ static yoke_status compile_kernel(submitter *s, const yoke_type *type, uint32_t 
 /* The type's kernels, not serving yet. */
 static yoke_status compile_type(submitter *s, yoke_type *type)
 {
-    bool fits = type->program.plan != NULL || batch_capacity(type, s->slots[0].memory.bytes) > 0;
-    backend_kernel **kernels =
-        fits ? runtime_alloc(s->rt, type->num_kernels * sizeof *kernels) : NULL;
+    backend_kernel **kernels = runtime_alloc(s->rt, type->num_kernels * sizeof *kernels);
     yoke_status status = kernels != NULL ? YOKE_OK : YOKE_NO_MEMORY;
     for (uint32_t i = 0; i < type->num_kernels && status == YOKE_OK; i++) {
         status = compile_kernel(s, type, i, &kernels[i]);
@@ -83,6 +81,11 @@ static bool compile_begin(submitter *s, yoke_type *type, batch *slot)
     yoke_status status = YOKE_OK;
     if (slot == NULL) {
         return false;
+    }
+    if (type->num_kernels > 0 && type->program.plan == NULL &&
+        batch_capacity(type, slot->memory.bytes) == 0) {
+        compile_finish(s, type, "an item is larger than a slot");
+        return true;
     }
     if (type_has_gpu(type)) {
         status = compile_type(s, type);

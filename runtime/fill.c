@@ -11,6 +11,9 @@
 #include "retire.h"
 #include "surplus.h"
 
+/* A lane that workers have closed, for what insists on a GPU, is not opened again before. */
+#define FILL_REOPEN_NS UINT64_C(10000000)
+
 batch *fill_free_slot(submitter *s)
 {
     for (uint32_t i = 0; i < s->num_slots; i++) {
@@ -22,15 +25,39 @@ batch *fill_free_slot(submitter *s)
     return NULL;
 }
 
+bool fill_has_held(const submitter *s, uint32_t type)
+{
+    return s->held[type] != NULL && !(s->held_waits[type] && s->num_in_flight > 0);
+}
+
 /* The next job for the type: the one held, or a ticket from the lane. */
 static yoke_job *fill_take(submitter *s, yoke_type *type)
 {
     yoke_job *job = s->held[type->index];
-    if (job != NULL) {
+    if (fill_has_held(s, type->index)) {
         s->held[type->index] = NULL;
         return job;
     }
     return lane_take_any(s->rt, type);
+}
+
+/* The ticket is not needed any more. */
+static void fill_let_go(submitter *s, yoke_job *job)
+{
+    if (job->num_items > 1 && job_finish_any(job, 1)) {
+        retire_settle(s, job); /* others have run it all */
+    }
+}
+
+/* Keeps the ticket for a later batch. One that waits only in case the workers are slow makes room.
+ */
+static void fill_hold(submitter *s, const yoke_type *type, yoke_job *job, bool waits)
+{
+    if (s->held[type->index] != NULL) {
+        fill_let_go(s, s->held[type->index]);
+    }
+    s->held[type->index] = job;
+    s->held_waits[type->index] = waits;
 }
 
 /* A job that must not run is the workers' to settle. */
@@ -51,16 +78,22 @@ static bool fill_add(submitter *s, batch *b, yoke_job *job)
     }
     switch (batch_add(b, job, &rt->regions, &s->device)) {
     case BATCH_TOOK_ALL:
-        if (job->num_items > 1 && job_finish_any(job, 1)) {
-            retire_settle(s, job); /* others have run it all */
-        }
+        fill_let_go(s, job);
         return true;
+    case BATCH_TOOK_FAIR: /* if there is more of it when the device is idle, it is looked at again
+                           */
+        if (b->num_items == 0 && s->num_in_flight == 0) {
+            fill_let_go(s, job);
+            return true;
+        }
+        fill_hold(s, b->type, job, true);
+        return false;
     case BATCH_TOO_LARGE:
         lane_return_any(rt, job);
         return true;
     case BATCH_TOOK_PART:
         lane_share_any(rt, job);
-        s->held[b->type->index] = job;
+        fill_hold(s, b->type, job, false);
     }
     return false;
 }
@@ -75,10 +108,21 @@ static uint64_t fill_ahead(const submitter *s, const yoke_type *type)
     return cost;
 }
 
+/* A ticket that waits must not keep a job that the workers have done from settling. */
+static void fill_look_at_held(submitter *s, const yoke_type *type)
+{
+    yoke_job **held = &s->held[type->index];
+    if (*held != NULL && s->held_waits[type->index] && job_unclaimed_any(*held) == 0) {
+        fill_let_go(s, *held);
+        *held = NULL;
+    }
+}
+
 bool fill_type(submitter *s, yoke_type *type, const snapshot *tuning, uint64_t *now_ns)
 {
     batch **open = &s->open[type->index];
-    if (*open == NULL && s->held[type->index] == NULL && ring_looks_empty_any(&type->lane)) {
+    fill_look_at_held(s, type);
+    if (*open == NULL && !fill_has_held(s, type->index) && ring_looks_empty_any(&type->lane)) {
         return false;
     }
     if (*open == NULL) {
@@ -129,7 +173,8 @@ void fill_look_at_lane(submitter *s, const yoke_type *type, const snapshot *tuni
         surplus_close_submitter(s->rt, type);
     } else if (*since_ns == 0) {
         *since_ns = now_ns;
-    } else if (now_ns - *since_ns >= tuning->wait_us_max * UINT64_C(1000)) {
+    } else if (now_ns >= *since_ns + tuning->wait_us_max * UINT64_C(1000)) {
         surplus_open_submitter(s->rt, type);
+        *since_ns = now_ns + FILL_REOPEN_NS;
     }
 }

@@ -9,6 +9,9 @@
 /* A slot whose batch may be opened, or NULL. */
 batch *fill_free_slot(submitter *s);
 
+/* Whether the submitter holds a ticket of the type that it can use now. */
+bool fill_has_held(const submitter *s, uint32_t type);
+
 /* Fills the type's open batch from its lane, and opens one if need be; whether anything was taken:
  * then *now_ns moves on. */
 bool fill_type(submitter *s, yoke_type *type, const snapshot *tuning, uint64_t *now_ns);

@@ -11,6 +11,7 @@
 #include "retire.h"
 
 #define REST_WAIT_NS_MAX 1000000
+#define REST_WAIT_NS_MIN 20000 /* less is not worth going to sleep for */
 #define REST_LOOKS_PER_CLOCK 32
 
 static bool rest_sees_work(submitter *s)
@@ -27,7 +28,7 @@ static bool rest_sees_work(submitter *s)
     }
     for (uint32_t i = 0; i < num_compiled && has_slot; i++) {
         yoke_type *type = atomic_load_explicit(&rt->types[i], memory_order_relaxed);
-        if (s->kernels[i] != NULL && (s->held[i] != NULL || !ring_looks_empty_any(&type->lane))) {
+        if (s->kernels[i] != NULL && (fill_has_held(s, i) || !ring_looks_empty_any(&type->lane))) {
             return true;
         }
     }
@@ -108,11 +109,13 @@ void rest_await(submitter *s, uint64_t wait_ns)
     uint64_t guess_ns = patience_guess_ns(&s->patience[oldest->type->index], oldest->cost);
     patience_advice advice =
         patience_advise(guess_ns, now_ns > begun_ns ? now_ns - begun_ns : 0, s->num_in_flight > 1);
+    uint64_t most_ns = wait_ns > REST_WAIT_NS_MAX   ? REST_WAIT_NS_MAX
+                       : wait_ns < REST_WAIT_NS_MIN ? REST_WAIT_NS_MIN
+                                                    : wait_ns;
     if (advice.sleep_ns == 0) {
-        rest_look(s, oldest->value, now_ns + (advice.look_ns < wait_ns ? advice.look_ns : wait_ns));
+        rest_look(s, oldest->value, now_ns + (advice.look_ns < most_ns ? advice.look_ns : most_ns));
         return;
     }
-    uint64_t timeout_ns = wait_ns < REST_WAIT_NS_MAX ? wait_ns : REST_WAIT_NS_MAX;
-    timeout_ns = timeout_ns < advice.sleep_ns ? timeout_ns : advice.sleep_ns;
-    s->device.ops->wait(s->device.device, oldest->value, timeout_ns);
+    s->device.ops->wait(s->device.device, oldest->value,
+                        advice.sleep_ns < most_ns ? advice.sleep_ns : most_ns);
 }

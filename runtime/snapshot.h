@@ -4,8 +4,9 @@
  * nanosecond.
  *
  * Threads: snapshot_read_begin and _end by any thread, also one that yoke has never seen (liburcu's
- * "bulletproof" flavour registers it); what was read is valid until _end, and nothing in between
- * may block. snapshot_publish by the controller alone.
+ * "bulletproof" flavour registers it); what was read is valid until _end. What lies between may
+ * take a while, as a submitter's round does, but must not wait for the controller. snapshot_publish
+ * by the controller alone.
  *
  * snapshot.c is the one file that knows liburcu.
  */

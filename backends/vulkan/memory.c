@@ -9,6 +9,9 @@
 #include "memory.h"
 
 #define MEMORY_ALIGN 4096
+#define MEMORY_KNOWN                                                                               \
+    (VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |                   \
+     VK_MEMORY_PROPERTY_HOST_COHERENT_BIT | VK_MEMORY_PROPERTY_HOST_CACHED_BIT)
 
 struct vulkan_memory {
     vulkan_memory *next;
@@ -92,7 +95,7 @@ static bool vulkan_memory_fits(const vulkan_probe *probe, VkDeviceSize bytes, ui
 }
 
 /* Of the device's own memory, rather what the host cannot see: some drivers keep little of the
- * other. UINT32_MAX: none. */
+ * other. Types with other flags need features of their own. UINT32_MAX: none. */
 static uint32_t vulkan_memory_device_type(const VkPhysicalDeviceMemoryProperties *memory,
                                           uint32_t type_bits)
 {
@@ -100,7 +103,7 @@ static uint32_t vulkan_memory_device_type(const VkPhysicalDeviceMemoryProperties
     for (uint32_t i = 0; i < memory->memoryTypeCount; i++) {
         VkMemoryPropertyFlags flags = memory->memoryTypes[i].propertyFlags;
         if ((type_bits >> i & 1) == 0 || (flags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT) == 0 ||
-            (flags & VK_MEMORY_PROPERTY_PROTECTED_BIT) != 0) {
+            (flags & ~(VkMemoryPropertyFlags)MEMORY_KNOWN) != 0) {
             continue;
         }
         if (flags == VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT) {

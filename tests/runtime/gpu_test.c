@@ -374,6 +374,37 @@ static void pinned_memory_is_used_in_place(void **state)
     free(out);
 }
 
+/* Long enough for windows to be folded, so that shares go by what was learned. */
+static void jobs_of_all_sizes_are_shared_by_what_was_learned(void **state)
+{
+    (void)state;
+    enum { N = 1 << 20 };
+    static uint32_t in[N], out[N];
+    uint64_t random = fixture_seed(), end_ns = fixture_now_ns() + UINT64_C(2500000000);
+    uint32_t num_jobs = 0;
+    for (uint32_t i = 0; i < N; i++) {
+        in[i] = i;
+    }
+    assert_int_equal(yoke_ready(f.rt, YOKE_FOREVER), YOKE_OK);
+    while (fixture_now_ns() < end_ns) {
+        uint32_t items =
+            1 + (uint32_t)(fixture_random(&random) % (1u << fixture_random(&random) % 21));
+        yoke_job job = yoke_job(.type = f.twice, .in = {in}, .out = out, .num_items = items,
+                                .cost = (1 + fixture_random(&random) % 100) * items);
+        memset(out, 0xff, items * 4);
+        assert_int_equal(fixture_submit(&f, &job), YOKE_OK);
+        assert_int_equal(yoke_wait(f.rt, &job, YOKE_FOREVER), YOKE_OK);
+        for (uint32_t i = 0; i < items; i++) {
+            assert_int_equal(out[i], 2 * i);
+        }
+        num_jobs++;
+    }
+    yoke_stats stats = read_stats();
+    printf("%u jobs: %lu items by the CPU, %lu by the device\n", num_jobs, stats.items_run,
+           stats.items_gpu);
+    assert_int_equal(stats.jobs_settled, num_jobs);
+}
+
 /* -- a device that is too slow ----------------------------------------------------------------- */
 
 #define SLOW_NS UINT64_C(20000000)
@@ -667,6 +698,8 @@ int main(void)
         ON_GPU(canceled_and_late_jobs_settle_once),
         ON_GPU(memory_of_yokes_is_used_in_place),
         ON_GPU(pinned_memory_is_used_in_place),
+        cmocka_unit_test_setup_teardown(jobs_of_all_sizes_are_shared_by_what_was_learned,
+                                        start_auto, stop),
         cmocka_unit_test(workers_take_what_a_slow_device_leaves),
         cmocka_unit_test(without_a_backend_the_cpu_does_it),
         ON_GPU(devices_are_listed_with_their_states),
