@@ -25,7 +25,7 @@ typedef struct submitter {
     _Atomic uint32_t num_compiled; /* types that have had their turn, in order of registration */
     backend_kernel **kernels[YOKE_TYPES_MAX]; /* a type's; NULL: this device does not serve it */
     yoke_job *held[YOKE_TYPES_MAX];           /* a ticket taken from the lane, not used up yet */
-    bool held_waits[YOKE_TYPES_MAX];         /* the one held, until nothing is in flight */
+    bool held_waits[YOKE_TYPES_MAX];          /* the one held, until nothing is in flight */
     batch *open[YOKE_TYPES_MAX];
     uint32_t num_slots;
     batch *slots;
