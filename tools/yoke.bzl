@@ -7,7 +7,9 @@ yoke_binary(name, srcs, deps, ...)          an executable
 yoke_test(name, srcs, deps, ...)            a cmocka test; cmocka is added to deps. size = "small"
                                             (.bazelrc has the seconds). A test that measures time or
                                             needs all cores: tags = ["exclusive"]. One that means
-                                            the same under every sanitizer: tags = ["plain"].
+                                            the same under every sanitizer: tags = ["plain"]; one
+                                            with a single thread that takes long under tsan:
+                                            tags = ["single"].
 
 All take what cc_library, cc_binary and cc_test take. `copts` adds to the common ones, so a file
 that needs a CPU extension gets a yoke_library of its own: copts = ["-msha", "-msse4.1"].
